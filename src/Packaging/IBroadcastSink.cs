@@ -40,6 +40,7 @@ public sealed record PeriodDescription(
 /// <param name="Duration">Sum of its samples' durations, in the track's timescale; more than 0.</param>
 /// <param name="IsIndependent">It begins with a random access point.</param>
 /// <param name="WallClock">UTC of the moment when its first access unit arrived.</param>
+/// <param name="SampleCount">Its access units, at least 1: what the frame rate is measured from.</param>
 public readonly record struct PartDescription(
     int Rendition,
     long Segment,
@@ -47,7 +48,8 @@ public readonly record struct PartDescription(
     MediaTime Start,
     MediaTime Duration,
     bool IsIndependent,
-    DateTimeOffset WallClock);
+    DateTimeOffset WallClock,
+    int SampleCount);
 
 /// <summary>One segment's end. After it no part of that segment comes.</summary>
 /// <param name="Rendition">Index in the period's renditions.</param>
