@@ -1,0 +1,97 @@
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { fetchChannels } from '../api.ts';
+import type { ChannelInfo } from '../api.ts';
+import { backoffMs } from '../backoff.ts';
+import { ServerClock } from '../clock.ts';
+import { Header } from './header.tsx';
+import { Since } from './since.tsx';
+import '../styles/base.css';
+import '../styles/pages.css';
+
+const refreshMs = 5000;
+
+/** `/`: who is on air now. */
+function Home() {
+  const [channels, setChannels] = useState<readonly ChannelInfo[] | null>(null);
+  const [unreachable, setUnreachable] = useState(false);
+
+  useEffect(() => {
+    const closing = new AbortController();
+    const clock = new ServerClock();
+    let timer = 0;
+    let unanswered = 0;
+    let asking = false;
+    const refresh = async () => {
+      if (asking) return;
+      asking = true;
+      clearTimeout(timer);
+      try {
+        const answer = await fetchChannels(clock, closing.signal);
+        unanswered = answer.kind === 'channels' ? 0 : unanswered + 1;
+        setUnreachable(answer.kind === 'unreachable');
+        if (answer.kind === 'channels') setChannels(answer.channels);
+      } catch {
+        return; // Closed.
+      } finally {
+        asking = false;
+      }
+      // A page that nobody sees asks again when it is looked at.
+      if (document.visibilityState === 'visible') {
+        const delay = unanswered > 0 ? backoffMs(unanswered, 1000, 10_000) : backoffMs(1, refreshMs, refreshMs);
+        timer = setTimeout(() => void refresh(), delay);
+      }
+    };
+    const look = () => {
+      if (document.visibilityState === 'visible') void refresh();
+    };
+    document.addEventListener('visibilitychange', look, { signal: closing.signal });
+    void refresh();
+    return () => {
+      closing.abort();
+      clearTimeout(timer);
+    };
+  }, []);
+
+  const live = channels?.filter((channel) => channel.live) ?? null;
+  return (
+    <>
+      <Header />
+      <main class="home">
+        <h1>Live now</h1>
+        {unreachable && (
+          <p class="home-note" role="status">
+            Cannot reach the server. Trying again until it answers.
+          </p>
+        )}
+        {live === null && !unreachable && <p class="home-note">Loading…</p>}
+        {live?.length === 0 && !unreachable && <p class="home-note">Nobody is live at the moment. This page keeps looking.</p>}
+        {live !== null && live.length > 0 && (
+          <ul class="channels">
+            {live.map((channel) => (
+              <li key={channel.name}>
+                <a class="channel" href={`/c/${channel.name}`}>
+                  <span class="live" data-behind="false">
+                    <span class="live-dot" />
+                    LIVE
+                  </span>
+                  <span class="channel-words">
+                    <span class="channel-name">{channel.name}</span>
+                    {channel.title !== null && <span class="channel-title">{channel.title}</span>}
+                  </span>
+                  {channel.startedAt !== null && (
+                    <span class="channel-since">
+                      <Since startedAt={channel.startedAt} />
+                    </span>
+                  )}
+                </a>
+              </li>
+            ))}
+          </ul>
+        )}
+      </main>
+    </>
+  );
+}
+
+render(<Home />, document.getElementById('app')!);

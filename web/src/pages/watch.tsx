@@ -1,0 +1,59 @@
+import { render } from 'preact';
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { channelFromPath } from '../channel-name.ts';
+import type { View } from '../player/player.ts';
+import { PlayerView } from '../player/view.tsx';
+import { Header } from './header.tsx';
+import { Since } from './since.tsx';
+import '../styles/base.css';
+import '../styles/player.css';
+import '../styles/pages.css';
+
+/** `/c/{channel}`: the player with what there is to say about the broadcast. */
+function Watch({ channel }: { channel: string }) {
+  const [view, setView] = useState<View | null>(null);
+  const onView = useCallback((next: View) => setView(next), []);
+  const info = view?.info ?? null;
+  const live = info?.live === true;
+  const title = info?.title ?? null;
+
+  useEffect(() => {
+    document.title = `${live && title !== null ? `${title} · ` : ''}${channel} · Millrace`;
+  }, [channel, live, title]);
+
+  return (
+    <>
+      <Header />
+      <main class="watch">
+        <div class="watch-stage">
+          <PlayerView channel={channel} onView={onView} />
+        </div>
+        <section class="watch-about" aria-label="About this broadcast">
+          <h1>{live && title !== null ? title : channel}</h1>
+          <p class="watch-line">
+            {live && title !== null && <span class="watch-channel">{channel}</span>}
+            {live ? info?.startedAt != null && <Since startedAt={info.startedAt} /> : view?.phase === 'waiting' && <span>Offline</span>}
+          </p>
+        </section>
+      </main>
+    </>
+  );
+}
+
+function NoSuchChannel() {
+  return (
+    <>
+      <Header />
+      <main class="notice">
+        <h1>There is no such channel</h1>
+        <p>A channel's name has 3 to 64 characters: small letters, digits, hyphen and underscore.</p>
+        <p>
+          <a href="/">See who is live</a>
+        </p>
+      </main>
+    </>
+  );
+}
+
+const channel = channelFromPath(location.pathname);
+render(channel === null ? <NoSuchChannel /> : <Watch channel={channel} />, document.getElementById('app')!);

@@ -1,0 +1,178 @@
+import Hls, { ErrorDetails, ErrorTypes, Events } from 'hls.js';
+import type { ErrorData, HlsConfig, LoaderResponse, LoadPolicy, RetryConfig } from 'hls.js';
+import workerUrl from 'hls.js/dist/hls.worker.js?url';
+import { codecsInPlaylist, describeCodec, unsupportedCodecs } from './codecs.ts';
+import type { Engine, EngineEvents } from './engine.ts';
+
+/**
+ * Retries the loader's own way, and also when there was no answer at all (status 0), which hls.js gives up on while
+ * the browser believes it is on line: a server that restarts is exactly that.
+ */
+function shouldRetry(
+  config: RetryConfig | null | undefined,
+  count: number,
+  _timeout: boolean,
+  response: LoaderResponse | undefined,
+  retry: boolean,
+): boolean {
+  return retry || (!!config && count < config.maxNumRetry && (response?.code ?? 0) === 0);
+}
+
+function policy(firstByteMs: number, loadMs: number, retries: number): LoadPolicy {
+  return {
+    default: {
+      maxTimeToFirstByteMs: firstByteMs,
+      maxLoadTimeMs: loadMs,
+      timeoutRetry: { maxNumRetry: retries, retryDelayMs: 0, maxRetryDelayMs: 0, shouldRetry },
+      errorRetry: { maxNumRetry: retries, retryDelayMs: 400, maxRetryDelayMs: 2000, backoff: 'linear', shouldRetry },
+    },
+  };
+}
+
+/** The live position follows PART-HOLD-BACK of the playlist; nothing here sets a distance of its own. */
+const config: Partial<HlsConfig> = {
+  lowLatencyMode: true,
+  // 4 % faster than life is caught up with unnoticed: 1 s in 25 s.
+  maxLiveSyncPlaybackRate: 1.04,
+  // A stall moves the live position back by half a second: the network has shown that it needs it.
+  liveSyncOnStallIncrease: 0.5,
+  // With a live stream as long as the day, what is behind must go; a minute is the default live window.
+  backBufferLength: 60,
+  maxBufferLength: 30,
+  liveDurationInfinity: true,
+  // The worker is a file of our own origin, so that `script-src 'self'` holds without blob:.
+  enableWorker: true,
+  workerPath: workerUrl,
+  // Neither is sent by our server.
+  enableInterstitialPlayback: false,
+  enableID3MetadataCues: false,
+  capLevelToPlayerSize: true,
+  testBandwidth: false,
+  // Nearer to what people have than the 0.5 Mbit/s of hls.js: only the first choice depends on it.
+  abrEwmaDefaultEstimate: 3e6,
+  manifestLoadPolicy: policy(8000, 12000, 1),
+  // A blocking reload is held by the server for up to three target durations, and longer while a streamer
+  // reconnects within the grace period: many patient attempts; the machine knows from the API when to stop.
+  playlistLoadPolicy: policy(20000, 25000, 60),
+  fragLoadPolicy: policy(10000, 60000, 8),
+};
+
+/** HLS over Media Source Extensions by hls.js. */
+export class HlsEngine implements Engine {
+  readonly #hls: Hls;
+  readonly #url: string;
+  readonly #events: EngineEvents;
+  #advancedAt = performance.now();
+  #sawLive = false;
+  #destroyed = false;
+
+  constructor(video: HTMLVideoElement, url: string, events: EngineEvents) {
+    this.#url = url;
+    this.#events = events;
+    const hls = (this.#hls = new Hls(config));
+    hls.on(Events.ERROR, (_, data) => this.#onError(data));
+    hls.on(Events.MANIFEST_PARSED, () => this.#report());
+    hls.on(Events.LEVELS_UPDATED, () => this.#report());
+    hls.on(Events.LEVEL_LOADED, (_, { details }) => {
+      if (details.live) {
+        this.#sawLive = true;
+      } else if (!this.#sawLive) {
+        hls.stopLoad();
+        events.alreadyOver();
+      }
+    });
+    hls.on(Events.LEVEL_UPDATED, (_, { details }) => {
+      if (details.advanced) this.#advancedAt = performance.now();
+    });
+    hls.loadSource(url);
+    hls.attachMedia(video);
+  }
+
+  destroy(): void {
+    this.#destroyed = true;
+    this.#hls.destroy();
+  }
+
+  recover(): void {
+    this.#hls.recoverMediaError();
+  }
+
+  livePosition(): number | null {
+    return this.#hls.liveSyncPosition;
+  }
+
+  playingDateMs(): number | null {
+    return this.#hls.playingDate?.getTime() ?? null;
+  }
+
+  edgeDistanceSeconds(): number | null {
+    return this.#hls.latestLevelDetails ? this.#hls.latency : null;
+  }
+
+  targetSeconds(): number | null {
+    return this.#hls.targetLatency;
+  }
+
+  advancedAt(): number {
+    return this.#advancedAt;
+  }
+
+  choose(index: number): void {
+    this.#hls.nextLevel = index;
+  }
+
+  chosen(): number {
+    return this.#hls.manualLevel;
+  }
+
+  showing(): number {
+    return this.#hls.currentLevel;
+  }
+
+  #report(): void {
+    this.#events.qualities(
+      this.#hls.levels.map((level, index) => ({
+        index,
+        height: level.height,
+        frameRate: level.frameRate,
+        bitsPerSecond: level.bitrate,
+      })),
+    );
+  }
+
+  #onError(data: ErrorData): void {
+    const status = data.response?.code ?? 0;
+    this.#events.note(`${data.fatal ? 'fatal ' : ''}${data.details}${status > 0 ? ` ${status}` : ''} ${data.reason ?? data.error.message}`.trim());
+    const codecRefused =
+      data.details === ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR ||
+      data.details === ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR ||
+      data.details === ErrorDetails.BUFFER_ADD_CODEC_ERROR;
+    // A refused source buffer is not fatal to hls.js, but it leaves a stream without sound or picture.
+    if (codecRefused) {
+      const named = /codecs="?([^";]+)/.exec(data.mimeType ?? '')?.[1];
+      void this.#refused(named === undefined ? [] : named.split(','));
+      return;
+    }
+    if (!data.fatal) return;
+    if (data.type === ErrorTypes.MEDIA_ERROR) {
+      this.#events.mediaError(`Decoding failed (${data.details})`);
+    } else {
+      const detail = status > 0 ? `The server answered with status ${status}` : 'No answer came';
+      this.#events.failed({ kind: 'network', detail });
+    }
+  }
+
+  async #refused(named: readonly string[]): Promise<void> {
+    let codecs = named;
+    if (codecs.length === 0) {
+      try {
+        const response = await fetch(this.#url);
+        const all = response.ok ? codecsInPlaylist(await response.text()) : [];
+        codecs = unsupportedCodecs(all, (type) => Hls.getMediaSource()?.isTypeSupported(type) ?? false);
+      } catch {
+        // The names are a courtesy; without them the message is only less exact.
+      }
+    }
+    if (!this.#destroyed) this.#events.failed({ kind: 'codec', codecs: codecs.map(describeCodec) });
+  }
+}

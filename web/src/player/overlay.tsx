@@ -1,0 +1,81 @@
+import { PlayIcon, SoundIcon } from './icons.tsx';
+import type { View } from './player.ts';
+import { describeProblem } from './problem.ts';
+
+interface OverlayProps {
+  readonly channel: string;
+  readonly view: View;
+  readonly onPlay: () => void;
+  readonly onRetry: () => void;
+}
+
+/** What lies over the picture: never a blank box, always words for what is going on. */
+export function Overlay({ channel, view, onPlay, onRetry }: OverlayProps) {
+  const { phase, problem } = view;
+  if (view.playBlocked) {
+    return (
+      <div class="overlay" data-kind="play">
+        <button type="button" class="big-play" aria-label="Play" onClick={onPlay}>
+          <PlayIcon />
+        </button>
+      </div>
+    );
+  }
+  if (problem) {
+    const message = describeProblem(problem);
+    return (
+      <Panel title={message.title} text={message.text} busy={message.busy} kind={phase === 'stalled' ? 'dim' : 'full'}>
+        {phase === 'error' && problem.kind !== 'unsupported' && (
+          <button type="button" class="plain-button" onClick={onRetry}>
+            Try again now
+          </button>
+        )}
+      </Panel>
+    );
+  }
+  switch (phase) {
+    case 'waiting':
+      return <Panel title={`${channel} is offline`} text="It starts by itself when the channel goes live." kind="full" />;
+    case 'ended':
+      return (
+        <Panel title="The broadcast has ended" text={`The next one starts by itself when ${channel} goes live.`} kind="full" />
+      );
+    case 'loading':
+    case 'stalled':
+      return (
+        <div class="overlay" data-kind="spinner" role="status">
+          <span class="spinner" />
+          <span class="sr-only">{phase === 'loading' ? 'Loading' : 'Buffering'}</span>
+        </div>
+      );
+    case 'playing':
+    case 'paused':
+      return view.audioOnly ? (
+        <div class="overlay" data-kind="audio">
+          <SoundIcon />
+          <p>Audio only</p>
+        </div>
+      ) : null;
+    case 'error':
+      return <Panel title="Something went wrong" text="Trying again." busy kind="full" />;
+  }
+}
+
+interface PanelProps {
+  readonly title: string;
+  readonly text: string;
+  readonly kind: 'full' | 'dim';
+  readonly busy?: boolean;
+  readonly children?: preact.ComponentChildren;
+}
+
+function Panel({ title, text, kind, busy = false, children }: PanelProps) {
+  return (
+    <div class="overlay" data-kind={kind} role="status">
+      {busy && <span class="spinner" data-small />}
+      <p class="overlay-title">{title}</p>
+      <p class="overlay-text">{text}</p>
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,450 @@
+import { fetchChannel } from '../api.ts';
+import type { ChannelInfo } from '../api.ts';
+import { backoffMs } from '../backoff.ts';
+import { ServerClock } from '../clock.ts';
+import { engineKind } from './engine.ts';
+import type { Engine, EngineEvents, EngineKind } from './engine.ts';
+import { initial, step } from './machine.ts';
+import type { Effect, Input, Model, Phase } from './machine.ts';
+import { loadPreferences, savePreferences } from './preferences.ts';
+import type { Problem } from './problem.ts';
+import { qualityLabel, qualityMenu } from './quality.ts';
+import type { Quality, QualityChoice } from './quality.ts';
+
+/** Everything a view draws. A new object whenever something in it changed. */
+export interface View {
+  readonly phase: Phase;
+  readonly problem: Problem | null;
+  readonly info: ChannelInfo | null;
+  /** 0 to 1, as the viewer set it. */
+  readonly volume: number;
+  readonly muted: boolean;
+  /** The browser allowed playback only without sound. */
+  readonly mutedByBrowser: boolean;
+  /** The browser did not allow playback at all before the viewer asks for it. */
+  readonly playBlocked: boolean;
+  readonly choices: readonly QualityChoice[];
+  /** Index of the chosen quality, -1: automatic. */
+  readonly chosen: number;
+  /** What is showing, such as `720p`; empty before anything is. */
+  readonly quality: string;
+  readonly audioOnly: boolean;
+  /** Seconds from the streamer's clock at ingest to this screen; null when not known. */
+  readonly latencySeconds: number | null;
+  readonly behindLive: boolean;
+}
+
+/** What tests and the curious read at `window.millrace`. */
+export interface Probe {
+  readonly state: Phase;
+  readonly problem: string | null;
+  readonly latencySeconds: number | null;
+  readonly droppedFrames: number;
+  readonly stalls: number;
+  readonly restarts: number;
+  readonly errors: readonly string[];
+  readonly quality: string;
+}
+
+export interface PlayerOptions {
+  readonly channel: string;
+  readonly autoplay: boolean;
+  readonly muted: boolean;
+}
+
+const tickMs = 500;
+const steadyAfterMs = 10_000;
+/** A stall this long is looked into. */
+const longStallMs = 6000;
+/** Beyond the target by this much the viewer is called behind live, and offered the way back. */
+const behindSeconds = 3;
+const keptErrors = 50;
+
+/** The shell around the machine: media element, engine, timers, questions to the server. It decides nothing. */
+export class Player {
+  readonly #video: HTMLVideoElement;
+  readonly #options: PlayerOptions;
+  readonly #kind: EngineKind;
+  readonly #clock = new ServerClock();
+  readonly #closing = new AbortController();
+  readonly #watchers = new Set<() => void>();
+
+  #model: Model = initial;
+  #view: View;
+  #info: ChannelInfo | null = null;
+  #engine: Engine | null = null;
+  /** Counts attachments, so that a late answer from an older one is dropped. */
+  #attachment = 0;
+  #wanted = true;
+  #mutedByBrowser = false;
+  #playBlocked = false;
+  #qualities: readonly Quality[] = [];
+  #chosenHeight: number | null = null;
+
+  #askTimer = 0;
+  #asking = false;
+  #unanswered = 0;
+  #retryTimer = 0;
+  #playingSince = 0;
+  #stalledSince = 0;
+  #lastTime = -1;
+  #stalls = 0;
+  #restarts = 0;
+  #errors: string[] = [];
+
+  constructor(video: HTMLVideoElement, options: PlayerOptions) {
+    this.#video = video;
+    this.#options = options;
+    this.#kind = engineKind(video);
+    this.#wanted = options.autoplay;
+    this.#playBlocked = !options.autoplay;
+    const preferences = loadPreferences();
+    video.volume = preferences.volume;
+    video.muted = options.muted || preferences.muted;
+    this.#view = this.#look();
+    this.#listen();
+    if (this.#kind === 'none') {
+      this.#model = { ...initial, phase: 'error', problem: { kind: 'unsupported' } };
+      this.#publish();
+    }
+    const ticker = setInterval(() => this.#tick(), tickMs);
+    this.#closing.signal.addEventListener('abort', () => clearInterval(ticker));
+    void this.#ask();
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  get probe(): Probe {
+    return {
+      state: this.#model.phase,
+      problem: this.#model.problem?.kind ?? null,
+      latencySeconds: this.#view.latencySeconds,
+      droppedFrames: this.#video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
+      stalls: this.#stalls,
+      restarts: this.#restarts,
+      errors: this.#errors,
+      quality: this.#view.quality,
+    };
+  }
+
+  /** Calls `watcher` after every change of `view`, until the returned function is called. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    clearTimeout(this.#askTimer);
+    clearTimeout(this.#retryTimer);
+    this.#detach();
+    this.#watchers.clear();
+  }
+
+  togglePlay(): void {
+    if (this.#video.paused) this.play();
+    else this.#video.pause();
+  }
+
+  play(): void {
+    this.#wanted = true;
+    if (this.#playBlocked) {
+      // Time went by before the first picture: begin at the live position, not where it would have begun.
+      const position = this.#engine?.livePosition() ?? null;
+      if (position !== null && Number.isFinite(position)) this.#video.currentTime = position;
+    }
+    this.#playBlocked = false;
+    void this.#start();
+  }
+
+  setMuted(muted: boolean): void {
+    this.#mutedByBrowser = false;
+    if (!muted && this.#video.volume === 0) this.#video.volume = 0.5;
+    this.#video.muted = muted;
+    this.#keepPreferences();
+  }
+
+  /** `volume` 0 to 1; beyond is cut off. */
+  setVolume(volume: number): void {
+    this.#mutedByBrowser = false;
+    this.#video.volume = Math.min(1, Math.max(0, volume));
+    this.#video.muted = this.#video.volume === 0;
+    this.#keepPreferences();
+  }
+
+  choose(index: number): void {
+    this.#chosenHeight = this.#qualities.find((quality) => quality.index === index)?.height ?? null;
+    this.#engine?.choose(index);
+    this.#publish();
+  }
+
+  goLive(): void {
+    const position = this.#engine?.livePosition() ?? null;
+    if (position !== null && Number.isFinite(position)) this.#video.currentTime = position;
+    this.play();
+  }
+
+  retryNow(): void {
+    clearTimeout(this.#retryTimer);
+    this.#send({ type: 'retry' });
+    void this.#ask();
+  }
+
+  #listen(): void {
+    const video = this.#video;
+    const signal = this.#closing.signal;
+    const on = (name: string, handler: () => void) => video.addEventListener(name, handler, { signal });
+    on('playing', () => {
+      this.#stalledSince = 0;
+      this.#playingSince = performance.now();
+      this.#send({ type: 'playing' });
+    });
+    on('waiting', () => {
+      this.#playingSince = 0;
+      if (video.paused || video.seeking) return;
+      this.#stalledSince = performance.now();
+      if (this.#model.phase === 'playing') this.#stalls++;
+      this.#send({ type: 'stalled' });
+    });
+    on('play', () => this.#send({ type: 'resumed' }));
+    on('pause', () => {
+      this.#playingSince = 0;
+      // The element pauses itself at its end and when its source goes; neither is the viewer's wish.
+      if (video.ended || this.#engine === null || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
+      this.#wanted = false;
+      this.#send({ type: 'paused' });
+    });
+    on('ended', () => this.#send({ type: 'ended' }));
+    on('canplay', () => {
+      if (!video.paused) return;
+      if (this.#wanted) void this.#start();
+      else this.#send({ type: 'paused' });
+    });
+    on('volumechange', () => this.#publish());
+    on('resize', () => this.#publish());
+    on('loadedmetadata', () => this.#publish());
+    const askSoon = () => {
+      if (document.visibilityState === 'visible') void this.#ask();
+    };
+    document.addEventListener('visibilitychange', askSoon, { signal });
+    window.addEventListener('online', askSoon, { signal });
+  }
+
+  /** Starts the element: with sound, else without, else when the viewer says so. */
+  async #start(): Promise<void> {
+    if (this.#engine === null) return;
+    const video = this.#video;
+    try {
+      await video.play();
+      this.#playBlocked = false;
+    } catch (error) {
+      // AbortError: a new source came in between, and its own start is on the way.
+      if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
+      if (video.muted) {
+        this.#playBlocked = true;
+      } else {
+        video.muted = true;
+        this.#mutedByBrowser = true;
+        try {
+          await video.play();
+        } catch {
+          this.#playBlocked = true;
+        }
+      }
+      if (this.#playBlocked) this.#send({ type: 'paused' });
+    }
+    this.#publish();
+  }
+
+  #send(input: Input): void {
+    if (this.#closing.signal.aborted) return;
+    const before = this.#model.phase;
+    const { model, effects } = step(this.#model, input);
+    this.#model = model;
+    for (const effect of effects) this.#perform(effect);
+    this.#publish();
+    // Another phase asks for another rhythm of questions.
+    if (model.phase !== before) this.#planAsk();
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'attach':
+        void this.#attach();
+        break;
+      case 'detach':
+        this.#detach();
+        break;
+      case 'recover':
+        this.#engine?.recover();
+        void this.#start();
+        break;
+      case 'plan-retry':
+        clearTimeout(this.#retryTimer);
+        this.#retryTimer = setTimeout(() => this.#send({ type: 'retry' }), backoffMs(effect.attempt, 700, 15_000));
+        break;
+      case 'ask':
+        void this.#ask();
+        break;
+    }
+  }
+
+  async #attach(): Promise<void> {
+    this.#detach();
+    const attachment = this.#attachment;
+    const current = () => attachment === this.#attachment && !this.#closing.signal.aborted;
+    this.#restarts++;
+    const url = `/live/${encodeURIComponent(this.#options.channel)}/main.m3u8`;
+    const events: EngineEvents = {
+      failed: (problem) => current() && this.#send({ type: 'failed', problem }),
+      mediaError: (detail) => current() && this.#send({ type: 'media-error', detail }),
+      alreadyOver: () => current() && this.#send({ type: 'ended' }),
+      qualities: (list) => current() && this.#setQualities(list),
+      note: (detail) => this.#note(detail),
+    };
+    try {
+      const { HlsEngine } = this.#kind === 'mse' ? await import('./hls-engine.ts') : { HlsEngine: null };
+      const { NativeEngine } = this.#kind === 'native' ? await import('./native-engine.ts') : { NativeEngine: null };
+      if (!current()) return;
+      const Kind = HlsEngine ?? NativeEngine;
+      if (Kind === null) return;
+      this.#engine = new Kind(this.#video, url, events);
+      this.#stalledSince = performance.now();
+      if (this.#wanted) void this.#start();
+      else this.#playBlocked = true;
+    } catch (error) {
+      // The player's own files did not load: the server is away, or was updated and has others now.
+      this.#note(`engine ${error instanceof Error ? error.message : String(error)}`);
+      events.failed({ kind: 'network', detail: 'The player could not be loaded' });
+    }
+  }
+
+  #detach(): void {
+    this.#attachment++;
+    clearTimeout(this.#retryTimer);
+    this.#engine?.destroy();
+    this.#engine = null;
+    this.#qualities = [];
+    this.#playingSince = 0;
+    this.#stalledSince = 0;
+    this.#lastTime = -1;
+  }
+
+  #setQualities(list: readonly Quality[]): void {
+    this.#qualities = list;
+    // The viewer's choice outlives a restart where the same height is on offer again.
+    const again = list.find((quality) => quality.height === this.#chosenHeight);
+    if (again && list.length > 1) this.#engine?.choose(again.index);
+    this.#publish();
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#asking || this.#closing.signal.aborted) return;
+    this.#asking = true;
+    clearTimeout(this.#askTimer);
+    try {
+      const answer = await fetchChannel(this.#options.channel, this.#clock, this.#closing.signal);
+      if (answer.kind === 'unreachable') {
+        this.#unanswered++;
+        this.#note(`channel ${answer.reason}`);
+        this.#send({ type: 'unreachable' });
+      } else {
+        this.#unanswered = 0;
+        this.#info = answer.kind === 'channel' ? answer.channel : null;
+        const live = answer.kind === 'channel' && answer.channel.live;
+        this.#send({ type: 'channel', broadcast: live ? (answer.channel.broadcast ?? '') : null });
+      }
+    } catch {
+      // Closed.
+    } finally {
+      this.#asking = false;
+      this.#planAsk();
+    }
+  }
+
+  #planAsk(): void {
+    clearTimeout(this.#askTimer);
+    if (this.#closing.signal.aborted) return;
+    const phase = this.#model.phase;
+    const calm = phase === 'playing' || phase === 'paused';
+    const hidden = document.visibilityState === 'hidden';
+    const steadyMs = calm ? 10_000 : hidden ? 10_000 : 2000;
+    const delay = this.#unanswered > 0 ? backoffMs(this.#unanswered, 1000, hidden ? 30_000 : 8000) : backoffMs(1, steadyMs, steadyMs);
+    this.#askTimer = setTimeout(() => void this.#ask(), delay);
+  }
+
+  /** Twice a second: latency, and whether time goes on. */
+  #tick(): void {
+    const now = performance.now();
+    const time = this.#video.currentTime;
+    const moves = time !== this.#lastTime;
+    this.#lastTime = time;
+    const phase = this.#model.phase;
+    if (phase === 'playing' && this.#playingSince > 0 && now - this.#playingSince > steadyAfterMs) {
+      this.#playingSince = now;
+      this.#send({ type: 'steady' });
+    }
+    if (phase === 'stalled' && moves && !this.#video.paused && this.#video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA) {
+      // Some browsers go on after a short stall without saying `playing`.
+      this.#stalledSince = 0;
+      this.#playingSince = now;
+      this.#send({ type: 'playing' });
+    }
+    if (this.#engine !== null && !moves && this.#stalledSince > 0 && now - this.#stalledSince > longStallMs && !this.#playBlocked) {
+      const fresh = this.#engine.advancedAt() > this.#stalledSince + 1000;
+      if (phase === 'stalled' && !fresh) this.#send({ type: 'starved' });
+      // Longer than that with media at hand: only a new start helps.
+      if (fresh && (phase === 'stalled' || phase === 'loading') && now - this.#stalledSince > 2 * longStallMs) {
+        this.#send({ type: 'stuck' });
+      }
+    }
+    this.#publish();
+  }
+
+  #note(detail: string): void {
+    this.#errors = [...this.#errors.slice(1 - keptErrors), detail];
+  }
+
+  #keepPreferences(): void {
+    savePreferences({ volume: this.#video.volume, muted: this.#video.muted });
+    this.#publish();
+  }
+
+  #look(): View {
+    const video = this.#video;
+    const { phase, problem } = this.#model;
+    const engine = this.#engine;
+    const active = engine !== null && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    const showing = this.#qualities.find((quality) => quality.index === engine?.showing());
+    const dateMs = active ? (engine?.playingDateMs() ?? null) : null;
+    const edge = active ? (engine?.edgeDistanceSeconds() ?? null) : null;
+    const target = engine?.targetSeconds() ?? 2;
+    const latency = dateMs === null ? edge : (this.#clock.toServer(Date.now()) - dateMs) / 1000;
+    const audioOnly = active && video.videoHeight === 0;
+    return {
+      phase,
+      problem,
+      info: this.#info,
+      volume: video.volume,
+      muted: video.muted,
+      mutedByBrowser: this.#mutedByBrowser && video.muted,
+      playBlocked: this.#playBlocked && engine !== null && video.paused,
+      choices: qualityMenu(this.#qualities),
+      chosen: engine?.chosen() ?? -1,
+      quality: active ? qualityLabel(video.videoHeight, showing?.frameRate ?? 0) : '',
+      audioOnly,
+      latencySeconds: latency === null ? null : Math.max(0, Math.round(latency * 10) / 10),
+      behindLive: phase === 'paused' || (edge !== null && edge > target + behindSeconds),
+    };
+  }
+
+  #publish(): void {
+    if (this.#closing.signal.aborted) return;
+    const next = this.#look();
+    if (JSON.stringify(next) === JSON.stringify(this.#view)) return;
+    this.#view = next;
+    for (const watcher of this.#watchers) watcher();
+  }
+}
