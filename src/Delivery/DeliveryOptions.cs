@@ -1,0 +1,40 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Millrace.Delivery;
+
+/// <summary>What the origin keeps, and for how long: section <c>Delivery</c>.</summary>
+public sealed class DeliveryOptions
+{
+    /// <summary>
+    /// How long an ended broadcast can still be fetched, 0 to 1 h. Default 60 s: the slowest player reads ENDLIST and plays its
+    /// buffer out, also one that was asleep for a moment.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan KeepEnded { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Complete segments of each rendition that stay in memory, 1 to 100; older ones are read from the spool file. Default 3:
+    /// what players at the live edge ask for (three target durations behind it).
+    /// </summary>
+    [Range(1, 100)]
+    public int MemorySegments { get; set; } = 3;
+
+    /// <summary>
+    /// Most bytes of media that one broadcast may hold in memory, 1 MiB to 1 GiB. Default 32 MiB: reached only when the spool
+    /// cannot be written; then the oldest segments are dropped. It is 100 s of a 2.5 Mbit/s stream.
+    /// </summary>
+    [Range(1L << 20, 1L << 30)]
+    public long MaxMemoryBytes { get; set; } = 32L << 20;
+
+    /// <summary>Media time in one spool file, 2 s to 5 min. Default 20 s: a file is deleted as a whole, so this is also what the disk holds too much.</summary>
+    [Range(typeof(TimeSpan), "00:00:02", "00:05:00")]
+    public TimeSpan SpoolFileDuration { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Threads that write spool files, 1 to 16. Default 2: one slow write does not hold up the others; a page cache needs no more.</summary>
+    [Range(1, 16)]
+    public int SpoolThreads { get; set; } = 2;
+
+    /// <summary>Segments that may wait for a spool thread, 16 to 100000. Default 4096: ten seconds of 400 streams with two renditions.</summary>
+    [Range(16, 100_000)]
+    public int SpoolQueue { get; set; } = 4096;
+}

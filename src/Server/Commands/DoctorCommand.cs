@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Millrace.Platform;
+using Millrace.Server.Http;
+using Millrace.Server.Options;
+using Millrace.Server.Rtmp;
+
+namespace Millrace.Server.Commands;
+
+/// <summary><c>millrace doctor</c>: checks what Millrace stands on and says what to do. Exit code 1 when something must be done.</summary>
+public static class DoctorCommand
+{
+    private readonly record struct Finding(bool IsGood, bool IsNeeded, string Subject, string Text);
+
+    /// <summary>Runs every check.</summary>
+    public static async Task<int> RunAsync(EffectiveConfiguration configuration, TextWriter output)
+    {
+        var path = Path.GetFullPath(configuration.Get<DataOptions>().Path);
+        var http = configuration.Get<HttpOptions>();
+        var rtmp = configuration.Get<RtmpOptions>();
+        List<Finding> findings =
+        [
+            await CheckFfmpegAsync(),
+            CheckPort("Http:Port", http.Address, http.Port),
+            CheckPort("Rtmp:Port", rtmp.Address, rtmp.Port),
+            CheckStorage(path),
+            CheckSpace(path),
+            CheckDatabase(path),
+            CheckClock(),
+        ];
+        if (int.TryParse(rtmp.Tls.Port, out var tls))
+            findings.Insert(3, CheckPort("Rtmp:Tls:Port", rtmp.Address, tls));
+
+        foreach (var finding in findings)
+            await output.WriteLineAsync($"{(finding.IsGood ? "ok  " : finding.IsNeeded ? "FIX " : "note")}  {finding.Subject,-14} {finding.Text}");
+        return findings.Any(finding => finding is { IsGood: false, IsNeeded: true }) ? 1 : 0;
+    }
+
+    private static async Task<Finding> CheckFfmpegAsync()
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("ffmpeg", ["-hide_banner", "-version"])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            var line = await process.StandardOutput.ReadLineAsync() ?? "";
+            await process.StandardOutput.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            return process.ExitCode == 0
+                ? new(true, false, "ffmpeg", string.Join(' ', line.Split(' ').Take(3)))
+                : new(false, false, "ffmpeg", $"ends with code {process.ExitCode}; --demo needs it. Install it again: apt-get install ffmpeg");
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return new(false, false, "ffmpeg", "is not installed; --demo needs it. Install it: apt-get install ffmpeg");
+        }
+    }
+
+    private static Finding CheckPort(string key, string address, int port)
+    {
+        if (port == 0)
+            return new(true, true, key, "takes a free one");
+        var ip = ListenAddress.Parse(address);
+        using var socket = new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (ip.Equals(IPAddress.IPv6Any))
+                socket.DualMode = true;
+            socket.Bind(new IPEndPoint(ip, port));
+            socket.Listen(1);
+            return new(true, true, key, $"{port} is free");
+        }
+        catch (SocketException fault)
+        {
+            var advice = fault.SocketErrorCode == SocketError.AccessDenied
+                ? "ports below 1024 need CAP_NET_BIND_SERVICE"
+                : $"another program (or a running Millrace) has it; end that, or choose another: --{key}=PORT";
+            return new(false, true, key, $"{port} cannot be taken: {fault.Message}; {advice}");
+        }
+    }
+
+    private static Finding CheckStorage(string path)
+    {
+        try
+        {
+            Directory.CreateDirectory(path);
+            var probe = Path.Combine(path, $".doctor-{Environment.ProcessId}");
+            File.WriteAllBytes(probe, new byte[1]);
+            File.Delete(probe);
+            return new(true, true, "Data:Path", $"{path} can be written");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return new(false, true, "Data:Path", $"{path} cannot be written: {fault.Message} Make it writable, or choose another: --Data:Path=DIR");
+        }
+    }
+
+    private static Finding CheckSpace(string path)
+    {
+        const long Least = 2L << 30;
+        try
+        {
+            var free = new DriveInfo(path).AvailableFreeSpace;
+            var text = $"{free / (1 << 30)} GB free";
+            return free >= Least
+                ? new(true, true, "disk", text)
+                : new(false, false, "disk", $"{text}; a live stream of 2.5 Mbit/s takes 30 MB, leave at least 2 GB");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return new(false, false, "disk", $"free space is unknown: {fault.Message}");
+        }
+    }
+
+    private static Finding CheckDatabase(string path)
+    {
+        try
+        {
+            var channels = new ChannelStore(PlatformDatabase.Open(Path.Combine(path, PlatformDatabase.FileName)), TimeProvider.System).List().Count;
+            return new(true, true, "database", channels == 0 ? "no channel yet; make one: millrace channel create NAME" : $"{channels} channels");
+        }
+        catch (PlatformDatabaseException fault)
+        {
+            return new(false, true, "database", $"{fault.Message} Restore the file from a copy, or move it away to begin anew");
+        }
+    }
+
+    // Players compare wall-clock times in manifests with their own; a clock from before this was written is surely wrong.
+    private static Finding CheckClock()
+    {
+        var now = DateTimeOffset.UtcNow;
+        if (now.Year < 2025)
+            return new(false, true, "clock", $"says {now:yyyy-MM-dd}; set it, and keep it right with chrony or systemd-timesyncd");
+        return new(true, true, "clock", $"{now:yyyy-MM-dd HH:mm:ss}Z; keep it right with chrony or systemd-timesyncd");
+    }
+}

@@ -1,0 +1,69 @@
+using Millrace.Server.Options;
+
+namespace Millrace.Server.Commands;
+
+/// <summary>The verbs of the command line. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly.</summary>
+public static class Verbs
+{
+    private const string Usage = """
+        Usage: millrace VERB [--Key:Sub=value …]
+
+          up [--demo]                        run everything on this machine; --demo puts two synthetic channels on air
+          channel create NAME                make a channel and print its stream key, once
+          channel list                       the channels
+          channel rotate-key NAME            replace a channel's stream key and print the new one, once
+          channel delete NAME                delete a channel
+          doctor                             check what Millrace needs and say what to do
+          config                             print every option, its value and where it came from
+
+        Options come from defaults < millrace.json (or --config FILE) < environment (MILLRACE__Rtmp__Port=1936)
+        < command line (--Rtmp:Port=1936).
+        """;
+
+    /// <summary>Runs what was asked for.</summary>
+    public static async Task<int> RunAsync(CommandLine line, TextWriter output, TextWriter error)
+    {
+        if (line.Flags.Contains("help") || line.Verb is "" or "help")
+        {
+            await output.WriteLineAsync(Usage);
+            return line.Verb is "" && !line.Flags.Contains("help") ? 2 : 0;
+        }
+
+        var configuration = EffectiveConfiguration.Load(line.ConfigurationFile, line.Settings);
+        var faults = line.Faults.Concat(configuration.Faults).ToList();
+        if (line.Verb is not "channel" and not "up" && line.Operands.Count > 0)
+            faults.Add($"millrace {line.Verb}: does not take '{line.Operands[0]}'.");
+        if (line.Flags.Contains("demo") && line.Verb != "up")
+            faults.Add("--demo: belongs to millrace up.");
+        if (line.Verb is "up" && line.Operands.Count > 0)
+            faults.Add($"millrace up: does not take '{line.Operands[0]}'.");
+        if (line.Verb is "config")
+            return await ConfigCommand.RunAsync(configuration, faults, output, error);
+        if (faults.Count > 0)
+            return await RefuseAsync(error, faults);
+
+        switch (line.Verb)
+        {
+            case "up":
+                return await UpCommand.RunAsync(configuration, line.Flags.Contains("demo"), output, error);
+            case "channel":
+                return await ChannelCommand.RunAsync(configuration, line.Operands, output, error);
+            case "doctor":
+                return await DoctorCommand.RunAsync(configuration, output);
+            case "node":
+                return await RefuseAsync(error, ["millrace node: a fleet of nodes is not in this version; millrace up runs every role on this machine."]);
+            default:
+                await RefuseAsync(error, [$"millrace {line.Verb}: there is no such verb."]);
+                await error.WriteLineAsync(Usage);
+                return 2;
+        }
+    }
+
+    /// <summary>Says everything that is wrong, a line each.</summary>
+    public static async Task<int> RefuseAsync(TextWriter error, IEnumerable<string> faults)
+    {
+        foreach (var fault in faults)
+            await error.WriteLineAsync("millrace: " + fault);
+        return 2;
+    }
+}

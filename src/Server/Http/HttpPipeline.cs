@@ -1,0 +1,43 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Millrace.Server.Http;
+
+/// <summary>What answers which path. Media first and without routing, then pages, then everything that is asked for seldom.</summary>
+internal static class HttpPipeline
+{
+    public static void Map(WebApplication app)
+    {
+        app.Use(Pages(new WebFiles(typeof(HttpPipeline).Assembly)));
+        app.UseRouting();
+        app.MapGet("/health/live", context => TextAsync(context, StatusCodes.Status200OK, "ok\n"));
+        app.MapGet("/health/ready", context =>
+            context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
+                ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
+                : TextAsync(context, StatusCodes.Status200OK, "ok\n"));
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapFallback(context => TextAsync(context, StatusCodes.Status404NotFound, "Not found.\n"));
+    }
+
+    private static Func<RequestDelegate, RequestDelegate> Pages(WebFiles files) => next => async context =>
+    {
+        if (await files.TryServeAsync(context))
+            return;
+        if (files.IsEmpty && WebFiles.PageOf(context.Request.Path.Value ?? "/").EndsWith(".html", StringComparison.Ordinal))
+            await TextAsync(context, StatusCodes.Status404NotFound, "The pages are not built into this binary: build web/ first, ./up does it.\n");
+        else
+            await next(context);
+    };
+
+    private static Task TextAsync(HttpContext context, int status, string text)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        return context.Response.WriteAsync(text, context.RequestAborted);
+    }
+}

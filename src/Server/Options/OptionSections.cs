@@ -1,0 +1,100 @@
+using System.Net;
+using Millrace.Delivery;
+using Millrace.Server.Http;
+using Millrace.Server.Rtmp;
+
+namespace Millrace.Server.Options;
+
+/// <summary>Every section that the configuration has. A key outside of them is a fault.</summary>
+public static class OptionSections
+{
+    /// <summary>The sections, in the order in which they are shown.</summary>
+    public static IReadOnlyList<OptionSection> All { get; } =
+    [
+        OptionSection.Of<HttpOptions>("Http", CheckHttp),
+        OptionSection.Of<RtmpOptions>("Rtmp", CheckRtmp),
+        OptionSection.Of<DataOptions>("Data", CheckData),
+        OptionSection.Of<DeliveryOptions>("Delivery"),
+        OptionSection.Of<LogOptions>("Log"),
+    ];
+
+    /// <summary>Rules over more than one section.</summary>
+    internal static IReadOnlyList<Func<EffectiveConfiguration, IEnumerable<string>>> Rules { get; } = [CheckPorts];
+
+    private static IEnumerable<string> CheckHttp(HttpOptions options)
+    {
+        if (!ListenAddress.TryParse(options.Address, out _))
+            yield return $"Http:Address: '{options.Address}' is neither an IP address nor '*'.";
+    }
+
+    private static IEnumerable<string> CheckData(DataOptions options)
+    {
+        if (string.IsNullOrWhiteSpace(options.Path))
+            yield return "Data:Path: is empty.";
+    }
+
+    private static IEnumerable<string> CheckRtmp(RtmpOptions options)
+    {
+        if (!ListenAddress.TryParse(options.Address, out _))
+            yield return $"Rtmp:Address: '{options.Address}' is neither an IP address nor '*'.";
+        foreach (var fault in (string?[])
+        [
+            OutOf("Rtmp:Port", options.Port, 0, 65535),
+            OutOf("Rtmp:MaxConnections", options.MaxConnections, 1, 100_000),
+            OutOf("Rtmp:MaxConnectionsPerAddress", options.MaxConnectionsPerAddress, 1, 100_000),
+            OutOf("Rtmp:HandshakeTimeout", options.HandshakeTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
+            OutOf("Rtmp:IdleTimeout", options.IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)),
+            OutOf("Rtmp:ReadCoalescing", options.ReadCoalescing, TimeSpan.Zero, TimeSpan.FromMilliseconds(20)),
+            OutOf("Rtmp:ReadLoops", options.ReadLoops, 0, 64),
+        ])
+        {
+            if (fault is not null)
+                yield return fault;
+        }
+
+        if (string.Equals(options.Tls.Port, "off", StringComparison.OrdinalIgnoreCase))
+            yield break;
+        if (!int.TryParse(options.Tls.Port, out var port) || port is < 1 or > 65535)
+            yield return $"Rtmp:Tls:Port: '{options.Tls.Port}' is neither 1 to 65535 nor 'off'.";
+        if (string.IsNullOrEmpty(options.Tls.Certificate))
+            yield return "Rtmp:Tls:Certificate: is needed when Rtmp:Tls:Port is set.";
+        else if (!File.Exists(options.Tls.Certificate))
+            yield return $"Rtmp:Tls:Certificate: there is no file {options.Tls.Certificate}.";
+        if (!string.IsNullOrEmpty(options.Tls.Key) && !File.Exists(options.Tls.Key))
+            yield return $"Rtmp:Tls:Key: there is no file {options.Tls.Key}.";
+    }
+
+    private static IEnumerable<string> CheckPorts(EffectiveConfiguration configuration)
+    {
+        var http = configuration.Get<HttpOptions>();
+        var rtmp = configuration.Get<RtmpOptions>();
+        var taken = new (string Key, string Port)[]
+        {
+            ("Http:Port", http.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+            ("Rtmp:Port", rtmp.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+            ("Rtmp:Tls:Port", rtmp.Tls.Port),
+        };
+        return taken.Where(entry => entry.Port != "0").GroupBy(entry => entry.Port).Where(group => group.Count() > 1)
+            .Select(group => $"{string.Join(" and ", group.Select(entry => entry.Key))}: port {group.Key} cannot be taken twice.");
+    }
+
+    private static string? OutOf<T>(string key, T value, T least, T most) where T : IComparable<T> =>
+        value.CompareTo(least) < 0 || value.CompareTo(most) > 0 ? $"{key}: {Text(value)} is outside {Text(least)} to {Text(most)}." : null;
+
+    private static string Text<T>(T value) => value is TimeSpan duration ? DurationText.Format(duration) : value!.ToString()!;
+}
+
+/// <summary>An address to listen on, as the options write it.</summary>
+public static class ListenAddress
+{
+    /// <summary>Reads an IP address, or <c>*</c>, which becomes <see cref="IPAddress.IPv6Any"/> (both families).</summary>
+    public static bool TryParse(string text, out IPAddress address)
+    {
+        address = IPAddress.IPv6Any;
+        return text == "*" || (IPAddress.TryParse(text, out address!) && address is not null);
+    }
+
+    /// <summary>Reads what validation has accepted.</summary>
+    public static IPAddress Parse(string text) =>
+        TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is neither an IP address nor '*'.");
+}

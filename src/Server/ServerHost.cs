@@ -1,0 +1,97 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Millrace.Server.Http;
+using Millrace.Server.Options;
+
+namespace Millrace.Server;
+
+/// <summary>
+/// Puts the roles of <c>millrace up</c> together in one host.
+/// </summary>
+/// <remarks>
+/// Hosted services start in the order of <see cref="Roles"/>, the HTTP listener last, and stop in reverse. What has to
+/// happen before the HTTP listener waits for its requests (publishers told, broadcasts ended, so that waiting viewers get
+/// their answer) is done in <see cref="IHostedLifecycleService.StoppingAsync"/>, which runs first.
+/// </remarks>
+public static class ServerHost
+{
+    /// <summary>After so long whatever has not ended is cut.</summary>
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Builds the host; nothing listens yet.</summary>
+    public static WebApplication Build(EffectiveConfiguration configuration, bool demo)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        AddLogging(builder.Logging, configuration.Get<LogOptions>());
+        foreach (var section in OptionSections.All)
+            AddOptions(builder.Services, section, configuration);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<ServerAddresses>();
+        builder.Services.AddRoutingCore();
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
+        AddKestrel(builder.WebHost, configuration.Get<HttpOptions>());
+        Roles.Add(builder.Services, configuration, demo);
+
+        var app = builder.Build();
+        HttpPipeline.Map(app);
+        app.Lifetime.ApplicationStarted.Register(() =>
+            app.Services.GetRequiredService<ServerAddresses>().HttpPort = HttpPortOf(app.Services.GetRequiredService<IServer>()));
+        return app;
+    }
+
+    private static void AddLogging(ILoggingBuilder logging, LogOptions options)
+    {
+        logging.SetMinimumLevel(options.Level);
+        foreach (var framework in (string[])["Microsoft", "System", "OpenTelemetry"])
+            logging.AddFilter(framework, options.Level > LogLevel.Warning ? options.Level : LogLevel.Warning);
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss.fff ";
+            console.UseUtcTimestamp = true;
+            console.ColorBehavior = LoggerColorBehavior.Default;
+        });
+        // Standard output is for what was asked for.
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+
+    /// <summary>Every option class is there by itself and as <c>IOptions&lt;T&gt;</c>.</summary>
+    private static void AddOptions(IServiceCollection services, OptionSection section, EffectiveConfiguration configuration)
+    {
+        var value = configuration.Get(section);
+        services.AddSingleton(section.Type, value);
+        var wrapper = typeof(Microsoft.Extensions.Options.OptionsWrapper<>).MakeGenericType(section.Type);
+        services.AddSingleton(typeof(Microsoft.Extensions.Options.IOptions<>).MakeGenericType(section.Type), Activator.CreateInstance(wrapper, value)!);
+    }
+
+    private static void AddKestrel(IWebHostBuilder host, HttpOptions options)
+    {
+        host.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = options.MaxConnections;
+            kestrel.Limits.KeepAliveTimeout = options.KeepAlive;
+            kestrel.Limits.RequestHeadersTimeout = options.HeaderTimeout;
+            // The longest media path is about 120 characters; players send about 600 bytes of head.
+            kestrel.Limits.MaxRequestLineSize = 4096;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.MaxRequestBodySize = 64 * 1024;
+            if (ListenAddress.TryParse(options.Address, out var address) && options.Address != "*")
+                kestrel.Listen(address, options.Port);
+            else
+                kestrel.ListenAnyIP(options.Port);
+        });
+    }
+
+    private static int HttpPortOf(IServer server) =>
+        server.Features.Get<IServerAddressesFeature>()?.Addresses.Select(BindingAddress.Parse).Select(address => address.Port).FirstOrDefault() ?? 0;
+}
