@@ -1,0 +1,175 @@
+using Millrace.Core;
+using Millrace.Media;
+
+namespace Millrace.Timeline;
+
+/// <summary>One rendition's growing state. Guarded by the timeline's lock.</summary>
+/// <remarks>
+/// Segments lie in an array that is only written behind the part that snapshots see; a full array is replaced by a new one
+/// that takes over what is still in the window. So a snapshot costs the same for a minute and for twelve hours.
+/// </remarks>
+internal sealed class RenditionLog
+{
+    private readonly TimelineContract contract;
+    private readonly RateMeter meter;
+    private readonly List<ReadOnlyMemory<byte>> inits = [];
+    private Segment[] storage = new Segment[16];
+    private int first;
+    private int end;
+    private Part[] parts = new Part[8];
+    private int partCount;
+    private long partTicks;
+    private MediaTime runningStart;
+
+    public RenditionLog(string name, TimelineContract contract, long nextSegment)
+    {
+        Name = name;
+        this.contract = contract;
+        meter = new RateMeter(contract.TargetDuration);
+        NextSegment = nextSegment;
+    }
+
+    public string Name { get; }
+
+    public long Version { get; private set; } = 1;
+
+    public long NextSegment { get; private set; }
+
+    public WaitList Waiting { get; } = new();
+
+    public int RunningParts => partCount;
+
+    public PeriodTrack Track { get; private set; } = null!;
+
+    public TrackFormat Format { get; private set; } = null!;
+
+    public RenditionSnapshot? Cached { get; set; }
+
+    public SegmentList Segments => new(storage, first, end - first);
+
+    public long FirstSegment => end > first ? storage[first].Number : NextSegment;
+
+    public Segment? Last => end > first ? storage[end - 1] : null;
+
+    public void Touch() => Version++;
+
+    public ReadOnlyMemory<byte>? Init(int number) => (uint)number < (uint)inits.Count ? inits[number] : null;
+
+    public void BeginPeriod(Period period, NewRendition? announced)
+    {
+        Version++;
+        if (announced is null)
+        {
+            Track = new PeriodTrack(period, null, Track.Init);
+            return;
+        }
+        // A broadcast may alternate between two formats; their headers keep their numbers.
+        var init = inits.FindIndex(known => known.Span.SequenceEqual(announced.InitSegment.Span));
+        if (init < 0)
+        {
+            init = inits.Count;
+            inits.Add(announced.InitSegment);
+        }
+        Format = announced.Format;
+        Track = new PeriodTrack(period, announced.Format, init);
+        meter.BeginPeriod(announced.Format is VideoFormat video ? video.DeclaredFrameRate : 0);
+    }
+
+    public void AppendPart(in NewPart part)
+    {
+        if (part.Segment != NextSegment || part.Part != partCount)
+        {
+            throw new InvalidOperationException(
+                $"Rendition {Name} was given part {part.Segment}.{part.Part}; {NextSegment}.{partCount} comes next.");
+        }
+        ArgumentOutOfRangeException.ThrowIfLessThan(part.Duration.Ticks, 1, nameof(part));
+        ArgumentOutOfRangeException.ThrowIfLessThan(part.ByteLength, 1, nameof(part));
+        Version++;
+        if (partCount == 0)
+        {
+            runningStart = part.Start;
+            partTicks = 0;
+        }
+        if (partCount == parts.Length)
+            Array.Resize(ref parts, partCount * 2);
+        var offset = partCount == 0 ? 0 : parts[partCount - 1].Offset + parts[partCount - 1].ByteLength;
+        parts[partCount++] = new Part(offset, part.ByteLength, checked((uint)part.Duration.Ticks), part.IsIndependent);
+        partTicks += part.Duration.Ticks;
+        meter.AddPart(part.SampleCount, part.Duration.Seconds);
+    }
+
+    public void EndSegment(in NewSegment segment)
+    {
+        if (segment.Segment != NextSegment || segment.IsGap != (partCount == 0))
+        {
+            throw new InvalidOperationException(
+                $"Rendition {Name} was told the end of segment {segment.Segment} (gap: {segment.IsGap}); {NextSegment} with {partCount} parts runs.");
+        }
+        ArgumentOutOfRangeException.ThrowIfLessThan(segment.Duration.Ticks, 1, nameof(segment));
+        var complete = new Segment(
+            NextSegment, Track, segment.Start, segment.Duration.Ticks, parts.AsMemory(0, partCount).ToArray(),
+            segment.IsIndependent, segment.IsGap, isComplete: true);
+        if (segment.IsGap)
+            meter.AddGap();
+        else
+            meter.AddSegment(complete.ByteLength, complete.Duration.Seconds);
+        // Snapshots may still look at the running segment's parts: the next segment gets an array of its own.
+        if (partCount > 0)
+            parts = new Part[Math.Max(8, partCount)];
+        partCount = 0;
+        Add(complete);
+    }
+
+    /// <summary>A segment of a time in which this rendition does not exist; it lasts as long as the leader's.</summary>
+    public void AppendAbsent(Segment leader)
+    {
+        var start = leader.Start.In(Format.Timescale);
+        var ticks = Math.Max(1, (leader.End.In(Format.Timescale) - start).Ticks);
+        meter.AddGap();
+        Add(new Segment(NextSegment, Track, start, ticks, default, isIndependent: false, isGap: true, isComplete: true));
+    }
+
+    /// <summary>Ends a running segment that its packager never ended, with what came of it.</summary>
+    public bool CloseRunning()
+    {
+        if (Running() is not { } running)
+            return false;
+        EndSegment(new NewSegment(0, running.Number, running.Start, running.Duration, running.IsIndependent, IsGap: false));
+        return true;
+    }
+
+    public void RemoveBefore(long number)
+    {
+        var before = first;
+        while (first < end && storage[first].Number < number)
+            first++;
+        if (first != before)
+            Version++;
+    }
+
+    public Segment? Running() => partCount == 0
+        ? null
+        : new Segment(
+            NextSegment, Track, runningStart, partTicks, parts.AsMemory(0, partCount), parts[0].IsIndependent,
+            isGap: false, isComplete: false);
+
+    public RenditionRates Rates(Segment? running) => meter.Read(running);
+
+    public TimelineContract Contract => contract;
+
+    private void Add(Segment segment)
+    {
+        Version++;
+        NextSegment++;
+        if (end == storage.Length)
+        {
+            var live = end - first;
+            var grown = new Segment[Math.Max(16, live * 2)];
+            storage.AsSpan(first, live).CopyTo(grown);
+            storage = grown;
+            first = 0;
+            end = live;
+        }
+        storage[end++] = segment;
+    }
+}
