@@ -284,6 +284,7 @@ public sealed class BroadcastTimeline
             Segments = log.Segments,
             Running = running,
             NextSegment = log.NextSegment,
+            FirstEver = log.FirstEver,
             IsEnded = ended,
             IsSuspended = suspended,
             DateRanges = dateRanges.Placed,

@@ -27,6 +27,7 @@ internal sealed class RenditionLog
         this.contract = contract;
         meter = new RateMeter(contract.TargetDuration);
         NextSegment = nextSegment;
+        FirstEver = nextSegment;
     }
 
     public string Name { get; }
@@ -34,6 +35,8 @@ internal sealed class RenditionLog
     public long Version { get; private set; } = 1;
 
     public long NextSegment { get; private set; }
+
+    public long FirstEver { get; }
 
     public WaitList Waiting { get; } = new();
 

@@ -32,6 +32,9 @@ public sealed class RenditionSnapshot
     /// <summary>Media sequence number of the segment that runs or comes next.</summary>
     public required long NextSegment { get; init; }
 
+    /// <summary>Media sequence number of the first segment that the rendition ever had.</summary>
+    public required long FirstEver { get; init; }
+
     /// <summary>The broadcast is over; nothing changes any more.</summary>
     public required bool IsEnded { get; init; }
 

@@ -1,0 +1,14 @@
+namespace Millrace.Hls;
+
+/// <summary>How a multivariant playlist names its media playlists.</summary>
+public sealed record MultivariantPlaylistOptions
+{
+    /// <summary>
+    /// Put in front of <c>{rendition}/live.m3u8</c>: empty where the playlist itself lies in <c>/b/{broadcast}/</c>,
+    /// <c>/b/{broadcast}/</c> where it lies in <c>/live/{channel}/</c>.
+    /// </summary>
+    public string BasePath { get; init; } = "";
+
+    /// <summary>File name of the media playlists: <c>live.m3u8</c> or <c>dvr.m3u8</c>.</summary>
+    public string FileName { get; init; } = "live.m3u8";
+}
