@@ -1,0 +1,516 @@
+using System.Buffers;
+using Millrace.Cmaf;
+using Millrace.Core;
+using Millrace.Media;
+
+namespace Millrace.Packaging;
+
+/// <summary>
+/// Cuts a broadcast's tracks into CMAF chunks, parts and segments and hands them to the sink. The first track of a period
+/// leads: its random access points decide where segments begin. The others follow: they are cut at their first access
+/// unit that is presented at or after the leader's cut, so that segment N is the same moment on every rendition.
+/// </summary>
+/// <remarks>
+/// <para>One owner, no lock. Per access unit nothing is allocated; per part the list of its slices and its header in the arena.</para>
+/// <para>
+/// A follower's access unit is committed once no cut can come at or before it any more: in front of the earliest moment
+/// at which the leader's segment may end, or when the leader's clock has passed it. Without word from the leader it waits
+/// at most <see cref="PackagingOptions.MaxInterleave"/> of media.
+/// </para>
+/// </remarks>
+public sealed class BroadcastPackager : IDisposable
+{
+    private readonly LowLatencyContract contract;
+    private readonly PackagingOptions options;
+    private readonly MediaArena arena;
+    private readonly IBroadcastSink sink;
+    private readonly List<Follower> followers = [];
+    private readonly CutList cuts = new();
+    private PackagedTrack? leader;
+    private PackagingCounters counters;
+
+    // The leader, in its own timescale.
+    private AccessUnit pending;
+    private bool hasPending;
+    private long clock;
+    private long segmentTicks;
+    private long hardLimit;
+    private long presentationShift;
+    private bool segmentIndependent;
+    private bool intervalKnown;
+
+    /// <param name="contract">What the broadcast promised; holds for all periods.</param>
+    /// <param name="options">How to cut.</param>
+    /// <param name="pool">Memory for the boxes.</param>
+    /// <param name="sink">Where everything goes.</param>
+    /// <param name="firstSegment">Media sequence number of the first segment.</param>
+    public BroadcastPackager(
+        LowLatencyContract contract, PackagingOptions options, MediaBlockPool pool, IBroadcastSink sink, long firstSegment = 0)
+    {
+        this.contract = contract;
+        this.options = options;
+        this.sink = sink;
+        arena = new MediaArena(pool);
+        NextSegment = firstSegment;
+    }
+
+    /// <summary>What was bent so far.</summary>
+    public PackagingCounters Counters => counters;
+
+    /// <summary>Media sequence number that the next period begins with. Valid between periods.</summary>
+    public long NextSegment { get; private set; }
+
+    /// <summary>The end of all media handed out so far, in decode and in presentation time, rounded up to the leader's ticks. Valid between periods.</summary>
+    public MediaTime End { get; private set; } = new(0, VideoFormat.VideoTimescale);
+
+    /// <summary>Whether a period is open.</summary>
+    public bool IsOpen => leader is not null;
+
+    /// <summary>
+    /// Begins a period. The first rendition leads; it is the video when there is one. The first access unit of a leading
+    /// video must be a random access point.
+    /// </summary>
+    /// <param name="start">Presentation time of the leader's first access unit, at or after <see cref="End"/>.</param>
+    /// <param name="firstDecodeTime">Its decode time, in the leader's timescale; at least 0.</param>
+    /// <param name="wallClock">UTC at which it arrived.</param>
+    /// <param name="renditions">Names and formats; at least one.</param>
+    public void BeginPeriod(
+        MediaTime start, long firstDecodeTime, DateTimeOffset wallClock, IReadOnlyList<(string Name, TrackFormat Format)> renditions)
+    {
+        if (leader is not null)
+            throw new InvalidOperationException("The period before is still open.");
+        var descriptions = new RenditionDescription[renditions.Count];
+        for (var i = 0; i < descriptions.Length; i++)
+        {
+            var box = new ArrayBufferWriter<byte>(1024);
+            InitSegmentWriter.Write(box, renditions[i].Format);
+            descriptions[i] = new RenditionDescription(renditions[i].Name, renditions[i].Format, box.WrittenMemory);
+        }
+        sink.BeginPeriod(new PeriodDescription(NextSegment, start, wallClock, descriptions));
+
+        leader = new PackagedTrack(0, renditions[0].Format, contract, arena, sink, NextSegment, firstDecodeTime);
+        segmentTicks = MediaTime.From(options.SegmentDuration, leader.Timescale).Ticks;
+        presentationShift = start.In(leader.Timescale).Ticks - firstDecodeTime;
+        clock = firstDecodeTime;
+        hasPending = false;
+        segmentIndependent = true;
+        intervalKnown = leader.Format.Kind == MediaKind.Audio;
+        cuts.Begin(NextSegment);
+        var longest = 0.0;
+        for (var i = 1; i < renditions.Count; i++)
+        {
+            var track = new PackagedTrack(i, renditions[i].Format, contract, arena, sink, NextSegment, start.In(renditions[i].Format.Timescale).Ticks);
+            followers.Add(new Follower(track, options));
+            longest = Math.Max(longest, (double)track.NominalDuration / track.Timescale);
+        }
+        // EXTINF rounds to the nearest second; a follower's segment may be longer than the leader's by one of its frames.
+        hardLimit = (long)((contract.TargetDuration + 0.49 - longest) * leader.Timescale);
+        UpdateSafe();
+    }
+
+    /// <summary>
+    /// Takes over one access unit of a track of the open period. Decode times of a track rise; what does not is repaired
+    /// and counted.
+    /// </summary>
+    public void Append(int track, in AccessUnit unit)
+    {
+        if (leader is null)
+            throw new InvalidOperationException("No period is open.");
+        if (track > 0)
+        {
+            var follower = followers[track - 1];
+            follower.Queue.Enqueue(unit);
+            follower.NewestPresentation = Math.Max(follower.NewestPresentation, unit.PresentationTime);
+            Drain(follower, flush: false);
+            return;
+        }
+        if (leader.Format.Kind == MediaKind.Audio)
+            AppendCounted(unit);
+        else
+            AppendUncounted(unit);
+        UpdateSafe();
+        foreach (var follower in followers)
+        {
+            Drain(follower, flush: false);
+            FillLag(follower);
+        }
+    }
+
+    /// <summary>
+    /// Ends the period: everything that waits is committed and every rendition's last segment ended, all with the same
+    /// number. Nothing happens when no period is open.
+    /// </summary>
+    public void EndPeriod()
+    {
+        if (leader is null)
+            return;
+        if (hasPending)
+            CommitPending(Math.Max(1, leader.NominalDuration));
+        clock = leader.Expected;
+        foreach (var follower in followers)
+            Drain(follower, flush: true);
+
+        var next = Ended(leader);
+        foreach (var follower in followers)
+            next = Math.Max(next, Ended(follower.Track));
+        var shownUntil = leader.Expected + presentationShift;
+        CloseUntil(leader, next, leader.Expected);
+        foreach (var follower in followers)
+        {
+            var track = follower.Track;
+            while (track.Segment < next && cuts.TryGet(track.Segment + 1, out var cut))
+                track.EndSegment(follower.FromLeader(cut, leader.Timescale), ref counters);
+            CloseUntil(track, next, Rescale(shownUntil, leader.Timescale, track.Timescale));
+        }
+
+        var end = Latest(leader, default);
+        foreach (var follower in followers)
+            end = Latest(follower.Track, end);
+        End = end;
+        NextSegment = next;
+        Abandon();
+
+        static long Ended(PackagedTrack track) => track.Segment + (track.HasSamples ? 1 : 0);
+
+        void CloseUntil(PackagedTrack track, long segment, long until)
+        {
+            while (track.Segment < segment)
+                track.EndSegment(track.HasSamples ? track.Expected : until, ref counters);
+        }
+
+        static MediaTime Latest(PackagedTrack track, MediaTime other)
+        {
+            var own = new MediaTime(Math.Max(track.SegmentStart, Math.Max(track.Expected, track.PresentationEnd)), track.Timescale);
+            return other.Timescale == 0 || own > other ? own : other;
+        }
+    }
+
+    /// <summary>Gives up what waits, without handing it out, and the arena. The sink is not told.</summary>
+    public void Dispose()
+    {
+        Abandon();
+        arena.Dispose();
+    }
+
+    private void Abandon()
+    {
+        if (hasPending)
+            pending.Payload.Release();
+        hasPending = false;
+        leader?.Release();
+        leader = null;
+        foreach (var follower in followers)
+            follower.Release();
+        followers.Clear();
+    }
+
+    /// <summary>A leading track whose durations only the next access unit tells: video.</summary>
+    private void AppendUncounted(in AccessUnit unit)
+    {
+        var track = leader!;
+        var decodeTime = unit.DecodeTime;
+        var earliest = hasPending ? pending.DecodeTime + 1 : track.Expected;
+        if (decodeTime < earliest)
+        {
+            counters.Reordered++;
+            decodeTime = earliest;
+        }
+        if (hasPending && decodeTime - track.SegmentStart > hardLimit)
+        {
+            // The picture before would outlast its segment: it is shown as long as the segment may last.
+            CutStalled(track.SegmentStart + hardLimit);
+        }
+        if (!hasPending)
+        {
+            decodeTime = SkipHole(decodeTime, unit.PresentationTime);
+            segmentIndependent = unit.IsRandomAccess;
+        }
+        else
+        {
+            var interval = decodeTime - pending.DecodeTime;
+            LearnInterval(interval);
+            var length = decodeTime - track.SegmentStart;
+            var due = unit.IsRandomAccess && (length >= segmentTicks - track.NominalDuration / 2 || !segmentIndependent);
+            var forced = !due && length + track.NominalDuration > hardLimit;
+            CommitPending(interval);
+            if (due || forced)
+                Cut(decodeTime, unit.PresentationTime, unit.IsRandomAccess);
+        }
+        pending = unit with
+        {
+            DecodeTime = decodeTime,
+            CompositionOffset = (int)Math.Clamp(unit.PresentationTime - decodeTime, int.MinValue, int.MaxValue),
+        };
+        hasPending = true;
+        clock = decodeTime;
+    }
+
+    /// <summary>A leading track whose frames say how long they are: audio alone.</summary>
+    private void AppendCounted(in AccessUnit unit)
+    {
+        var track = leader!;
+        var duration = Math.Max(1, unit.Duration);
+        if (unit.DecodeTime < track.Expected - duration / 2)
+        {
+            counters.LateDropped++;
+            unit.Payload.Release();
+            return;
+        }
+        while (unit.DecodeTime - track.Expected > duration / 2 && track.TryGetSilence(out var silence))
+        {
+            counters.SilentFrames++;
+            CommitCounted(unit with { Payload = silence }, track.Expected, duration);
+        }
+        if (unit.DecodeTime - track.Expected > duration / 2)
+        {
+            if (track.HasSamples)
+                CutStalled(track.Expected);
+            SkipHole(unit.DecodeTime, unit.PresentationTime);
+            track.Expected = track.SegmentStart;
+        }
+        CommitCounted(unit, track.Expected, duration);
+    }
+
+    private void CommitCounted(in AccessUnit unit, long decodeTime, long duration)
+    {
+        var track = leader!;
+        var length = decodeTime - track.SegmentStart;
+        if (track.HasSamples && (length >= segmentTicks - duration / 2 || length + duration > hardLimit))
+            Cut(decodeTime, decodeTime + presentationShift, randomAccess: true);
+        track.NominalDuration = duration;
+        track.Commit(unit, decodeTime, unit.CompositionOffset, duration, ref counters);
+        clock = decodeTime;
+    }
+
+    private void CommitPending(long duration)
+    {
+        hasPending = false;
+        leader!.Commit(pending, pending.DecodeTime, pending.CompositionOffset, duration, ref counters);
+    }
+
+    private void Cut(long decodeTime, long presentationTime, bool randomAccess)
+    {
+        leader!.EndSegment(decodeTime, ref counters);
+        cuts.Add(presentationTime);
+        segmentIndependent = randomAccess;
+        if (!randomAccess)
+            counters.DependentSegments++;
+    }
+
+    /// <summary>Ends the leader's segment without an access unit for the next one; the last picture stands until then.</summary>
+    private void CutStalled(long end)
+    {
+        var track = leader!;
+        if (hasPending)
+        {
+            end = Math.Max(end, pending.DecodeTime + 1);
+            CommitPending(end - pending.DecodeTime);
+        }
+        counters.LeaderStalls++;
+        track.EndSegment(end, ref counters);
+        cuts.Add(track.SegmentStart + presentationShift);
+        segmentIndependent = false;
+        clock = Math.Max(clock, track.SegmentStart);
+    }
+
+    /// <summary>
+    /// Covers the time from the begin of an empty segment to the first access unit in it: gap segments when it is long,
+    /// else the access unit is decoded early and shown at its own time. Returns the decode time to use.
+    /// </summary>
+    private long SkipHole(long decodeTime, long presentationTime)
+    {
+        var track = leader!;
+        if (track.HasSamples)
+            return decodeTime;
+        while (decodeTime - track.SegmentStart > segmentTicks)
+            CutStalled(track.SegmentStart + segmentTicks);
+        if (decodeTime - track.SegmentStart > 3 * track.NominalDuration)
+        {
+            track.EndSegment(decodeTime, ref counters);
+            cuts.Add(presentationTime);
+        }
+        return track.SegmentStart;
+    }
+
+    private void LearnInterval(long interval)
+    {
+        var track = leader!;
+        if (!intervalKnown)
+        {
+            intervalKnown = true;
+            track.NominalDuration = Math.Min(interval, track.Timescale);
+            return;
+        }
+        // A single long frame says little about the next.
+        var bounded = Math.Min(interval, track.NominalDuration * 4);
+        track.NominalDuration += (bounded - track.NominalDuration) / 8;
+    }
+
+    /// <summary>Tells the followers up to where no cut can come any more.</summary>
+    private void UpdateSafe()
+    {
+        var track = leader!;
+        // Only a random access point ends a segment before its wanted length, and only one that began without.
+        var earliestCut = segmentIndependent ? track.SegmentStart + segmentTicks - track.NominalDuration / 2 - 1 : clock;
+        var safe = Math.Max(earliestCut, clock);
+        foreach (var follower in followers)
+        {
+            follower.Clock = Rescale(clock, track.Timescale, follower.Track.Timescale);
+            follower.Safe = Rescale(safe, track.Timescale, follower.Track.Timescale);
+        }
+    }
+
+    private void Drain(Follower follower, bool flush)
+    {
+        var track = follower.Track;
+        while (follower.TryPeek(flush, out var unit, out var duration))
+        {
+            if (unit.DecodeTime < track.Expected - duration / 2)
+            {
+                DropLate(follower, unit);
+                continue;
+            }
+            var hole = unit.DecodeTime - track.Expected > duration / 2;
+            if (!follower.Started)
+            {
+                // Silence before the first frame is laid so that it ends at it: real frames keep their own time.
+                follower.Started = true;
+                track.Expected += (unit.DecodeTime - track.Expected) % duration;
+                if (!track.HasSamples)
+                    track.SegmentStart = track.Expected;
+                hole = unit.DecodeTime > track.Expected;
+            }
+            var silence = default(MediaBuffer);
+            var decodeTime = hole && !track.TryGetSilence(out silence) ? unit.DecodeTime : track.Expected;
+            switch (Place(follower, decodeTime, decodeTime + unit.CompositionOffset, duration, flush))
+            {
+                case Placing.Wait:
+                    silence.Release();
+                    return;
+                case Placing.CutFirst:
+                    silence.Release();
+                    continue;
+                case Placing.Drop:
+                    silence.Release();
+                    follower.Queue.Dequeue().Payload.Release();
+                    counters.LateDropped++;
+                    continue;
+            }
+            if (silence.Length > 0)
+            {
+                counters.SilentFrames++;
+                track.Commit(unit with { Payload = silence, IsRandomAccess = true }, decodeTime, 0, duration, ref counters);
+                continue;
+            }
+            follower.Queue.Dequeue();
+            track.NominalDuration = duration;
+            track.Commit(unit, decodeTime, (int)(unit.PresentationTime - unit.DecodeTime), duration, ref counters);
+        }
+    }
+
+    private enum Placing
+    {
+        /// <summary>It belongs into the open segment.</summary>
+        Commit,
+        /// <summary>A segment was ended; look again.</summary>
+        CutFirst,
+        /// <summary>Whether a cut comes before it is not known yet.</summary>
+        Wait,
+        /// <summary>The period ends before it.</summary>
+        Drop,
+    }
+
+    private Placing Place(Follower follower, long decodeTime, long presentationTime, long duration, bool flush)
+    {
+        var track = follower.Track;
+        if (cuts.TryGet(track.Segment + 1, out var cut))
+        {
+            var cutTicks = follower.FromLeader(cut, leader!.Timescale);
+            // Late cuts come in a row when the leader stalled: each segment keeps a frame, so that none is empty without need.
+            if (presentationTime < cutTicks || !track.HasSamples && decodeTime == track.Expected && decodeTime < cutTicks + duration * 2)
+                return Placing.Commit;
+            var inHole = decodeTime != track.Expected && cuts.TryGet(track.Segment + 2, out var further)
+                && presentationTime >= Rescale(further, leader.Timescale, track.Timescale);
+            track.EndSegment(inHole || !track.HasSamples ? cutTicks : decodeTime, ref counters);
+            ReleaseCuts();
+            return Placing.CutFirst;
+        }
+        var tooLong = (decodeTime + duration - track.SegmentStart) > (long)((contract.TargetDuration + 0.49) * track.Timescale);
+        if (flush)
+            return tooLong ? Placing.Drop : Placing.Commit;
+        if (presentationTime <= follower.Safe && !tooLong)
+            return Placing.Commit;
+        if (follower.NewestPresentation - follower.Clock <= follower.MaxInterleave)
+            return Placing.Wait;
+        if (!tooLong)
+            return Placing.Commit;
+        // The leader stalls: the followers' clock cuts.
+        CutStalled(Rescale(presentationTime, track.Timescale, leader!.Timescale) - presentationShift);
+        UpdateSafe();
+        return Placing.CutFirst;
+    }
+
+    private void DropLate(Follower follower, in AccessUnit unit)
+    {
+        counters.LateDropped++;
+        follower.Queue.Dequeue();
+        unit.Payload.Release();
+        // Audio that always comes this late must not be replaced by silence for ever: wait longer for it.
+        var lag = follower.Clock - unit.DecodeTime;
+        if (lag > 0)
+            follower.MaxLag = Math.Min(Math.Max(follower.MaxLag, lag * 3 / 2), 5L * follower.Track.Timescale);
+    }
+
+    /// <summary>Fills what a follower left empty for too long.</summary>
+    private void FillLag(Follower follower)
+    {
+        var track = follower.Track;
+        if (follower.Queue.Count > 0 && follower.HeadIsNext)
+            return;
+        var until = follower.Clock - follower.MaxLag;
+        while (track.Expected + track.NominalDuration <= until)
+        {
+            if (cuts.TryGet(track.Segment + 1, out var cut))
+            {
+                var cutTicks = follower.FromLeader(cut, leader!.Timescale);
+                if (track.Expected >= cutTicks && track.HasSamples)
+                {
+                    track.EndSegment(track.Expected, ref counters);
+                    ReleaseCuts();
+                    continue;
+                }
+                if (!track.TryGetSilence(out var frame))
+                {
+                    if (cutTicks > until)
+                        return;
+                    track.EndSegment(cutTicks, ref counters);
+                    ReleaseCuts();
+                    continue;
+                }
+                CommitSilence(frame);
+                continue;
+            }
+            if (!track.TryGetSilence(out var silence))
+                return;
+            CommitSilence(silence);
+        }
+
+        void CommitSilence(MediaBuffer frame)
+        {
+            counters.SilentFrames++;
+            follower.Started = true;
+            var unit = new AccessUnit(frame, track.Expected, 0, (uint)track.NominalDuration, true, pending.ReceivedAt);
+            track.Commit(unit, track.Expected, 0, track.NominalDuration, ref counters);
+        }
+    }
+
+    private void ReleaseCuts()
+    {
+        var oldest = leader!.Segment;
+        foreach (var follower in followers)
+            oldest = Math.Min(oldest, follower.Track.Segment);
+        cuts.ForgetBefore(oldest + 1);
+    }
+
+    private static long Rescale(long ticks, uint from, uint to) => new MediaTime(ticks, from).In(to).Ticks;
+}
