@@ -97,6 +97,16 @@ test('Loading_NoAnswer_IsAnErrorUntilTheServerIsBack', () => {
   assert.deepEqual(back.effects, [{ type: 'attach' }]);
 });
 
+test('Failed_ServerNotAnswering_IsNotRetriedBeforeItAnswers', () => {
+  const gone = run(live('a'), { type: 'playing' }, { type: 'unreachable' }, network);
+  assert.equal(gone.model.problem?.kind, 'unreachable');
+  assert.deepEqual(gone.effects, ['detach', 'ask']);
+  const again = step(gone.model, { type: 'retry' });
+  assert.equal(again.model.problem?.kind, 'unreachable');
+  assert.deepEqual(again.effects, [{ type: 'ask' }]);
+  assert.deepEqual(step(again.model, live('a')).effects, [{ type: 'attach' }]);
+});
+
 test('Playing_NoAnswer_PlaysWhatIsBuffered', () => {
   assert.equal(run(live('a'), { type: 'playing' }, { type: 'unreachable' }).model.phase, 'playing');
 });

@@ -71,10 +71,7 @@ function Home() {
             {live.map((channel) => (
               <li key={channel.name}>
                 <a class="channel" href={`/c/${channel.name}`}>
-                  <span class="live" data-behind="false">
-                    <span class="live-dot" />
-                    LIVE
-                  </span>
+                  <span class="live-badge">LIVE</span>
                   <span class="channel-words">
                     <span class="channel-name">{channel.name}</span>
                     {channel.title !== null && <span class="channel-title">{channel.title}</span>}

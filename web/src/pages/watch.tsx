@@ -14,7 +14,7 @@ function Watch({ channel }: { channel: string }) {
   const [view, setView] = useState<View | null>(null);
   const onView = useCallback((next: View) => setView(next), []);
   const info = view?.info ?? null;
-  const live = info?.live === true;
+  const live = info !== null && info.live && view?.phase !== 'ended';
   const title = info?.title ?? null;
 
   useEffect(() => {
@@ -32,7 +32,8 @@ function Watch({ channel }: { channel: string }) {
           <h1>{live && title !== null ? title : channel}</h1>
           <p class="watch-line">
             {live && title !== null && <span class="watch-channel">{channel}</span>}
-            {live ? info?.startedAt != null && <Since startedAt={info.startedAt} /> : view?.phase === 'waiting' && <span>Offline</span>}
+            {live && info.startedAt !== null && <Since startedAt={info.startedAt} />}
+            {(view?.phase === 'waiting' || view?.phase === 'ended') && <span>Offline</span>}
           </p>
         </section>
       </main>

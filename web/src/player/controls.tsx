@@ -59,7 +59,7 @@ export function Controls({ player, view, fullscreen, pip, act }: ControlsProps) 
           onInput={(event) => player.setVolume(event.currentTarget.valueAsNumber / 100)}
         />
       </div>
-      {onAir && <LiveBadge view={view} onLive={() => act('go-live')} />}
+      {onAir && !view.playBlocked && <LiveBadge view={view} onLive={() => act('go-live')} />}
       <span class="controls-gap" />
       {onAir && <QualityMenu player={player} view={view} />}
       {onAir && pip && !view.audioOnly && (
@@ -100,8 +100,7 @@ function LiveBadge({ view, onLive }: { view: View; onLive: () => void }) {
   }
   return (
     <span class="live" data-behind="false" title={shown === '' ? 'Live' : `Live, ${shown} behind the streamer`}>
-      <span class="live-dot" />
-      LIVE
+      <span class="live-badge">LIVE</span>
       {shown !== '' && <span class="live-latency">{shown}</span>}
     </span>
   );

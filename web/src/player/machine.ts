@@ -6,7 +6,7 @@ export type Phase = 'loading' | 'waiting' | 'playing' | 'paused' | 'stalled' | '
 export interface Model {
   readonly phase: Phase;
   readonly problem: Problem | null;
-  /** The broadcast that the server says is on air; null: none; undefined: not known yet. */
+  /** The broadcast that the server says is on air; null: none; undefined: not known, for it has not answered. */
   readonly onAir: string | null | undefined;
   /** The broadcast that the engine was last told to play. */
   readonly attached: string | null;
@@ -85,16 +85,15 @@ export function step(model: Model, input: Input): Step {
         case 'playing':
         case 'paused':
           // What is buffered plays on; the media requests will say if it matters.
-          return stay(model);
-        case 'error':
-          // A codec that cannot be played is still the better news.
-          return stay(model.problem?.kind === 'network' ? { ...model, problem: { kind: 'unreachable' } } : model);
         case 'ended':
           return stay({ ...model, onAir: undefined });
+        case 'error':
+          if (model.problem?.kind === 'unsupported') return stay(model);
+          return stay({ ...model, onAir: undefined, problem: { kind: 'unreachable' } });
         case 'loading':
         case 'waiting':
         case 'stalled':
-          return stay({ ...model, phase: 'error', problem: { kind: 'unreachable' } });
+          return stay({ ...model, onAir: undefined, phase: 'error', problem: { kind: 'unreachable' } });
       }
       break;
 
@@ -237,6 +236,13 @@ function attach(model: Model, broadcast: string): Step {
 function fail(model: Model, problem: Problem): Step {
   if (problem.kind === 'unsupported') {
     return { model: { ...model, phase: 'error', problem }, effects: [{ type: 'detach' }] };
+  }
+  if (model.onAir === undefined && problem.kind === 'network') {
+    // No use in trying before the server answers again: its word starts the next attempt.
+    return {
+      model: { ...model, phase: 'error', problem: { kind: 'unreachable' }, recoveries: 0 },
+      effects: [{ type: 'detach' }, { type: 'ask' }],
+    };
   }
   const failures = model.failures + 1;
   const silent = failures <= silentFailures && problem.kind !== 'codec' && model.phase !== 'error';

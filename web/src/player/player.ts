@@ -169,7 +169,7 @@ export class Player {
   /** `volume` 0 to 1; beyond is cut off. */
   setVolume(volume: number): void {
     this.#mutedByBrowser = false;
-    this.#video.volume = Math.min(1, Math.max(0, volume));
+    this.#video.volume = Math.round(Math.min(1, Math.max(0, volume)) * 100) / 100;
     this.#video.muted = this.#video.volume === 0;
     this.#keepPreferences();
   }
@@ -201,18 +201,24 @@ export class Player {
       this.#playingSince = performance.now();
       this.#send({ type: 'playing' });
     });
-    on('waiting', () => {
+    const stalled = () => {
       this.#playingSince = 0;
-      if (video.paused || video.seeking) return;
       this.#stalledSince = performance.now();
       if (this.#model.phase === 'playing') this.#stalls++;
       this.#send({ type: 'stalled' });
+    };
+    on('waiting', () => {
+      if (!video.paused && !video.seeking) stalled();
+    });
+    // Errors are the engine's to mend, which hls.js begins without a word; the picture stands still meanwhile.
+    on('error', () => {
+      if (this.#engine !== null) stalled();
     });
     on('play', () => this.#send({ type: 'resumed' }));
     on('pause', () => {
       this.#playingSince = 0;
-      // The element pauses itself at its end and when its source goes; neither is the viewer's wish.
-      if (video.ended || this.#engine === null || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
+      // The element pauses itself at its end, at an error and when its source goes; none is the viewer's wish.
+      if (video.ended || video.error !== null || this.#engine === null || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
       this.#wanted = false;
       this.#send({ type: 'paused' });
     });
@@ -404,6 +410,8 @@ export class Player {
   }
 
   #note(detail: string): void {
+    // Retries repeat themselves, those of picture and sound in turn.
+    if (this.#errors.slice(-4).includes(detail)) return;
     this.#errors = [...this.#errors.slice(1 - keptErrors), detail];
   }
 

@@ -134,7 +134,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
       {player && view && (
         <>
           <Overlay channel={channel} view={view} onPlay={() => player.play()} onRetry={() => player.retryNow()} />
-          {view.mutedByBrowser && !view.playBlocked && (
+          {view.mutedByBrowser && !view.playBlocked && phase === 'playing' && (
             <button type="button" class="unmute" onClick={() => player.setMuted(false)}>
               Unmute
             </button>
