@@ -50,4 +50,32 @@ public sealed class VideoFormat : TrackFormat
 
     /// <summary>HDR10 metadata, from the bit stream or from Enhanced RTMP's Metadata packet; null when there is none.</summary>
     public HdrMetadata? Hdr { get; init; }
+
+    /// <summary>
+    /// Bytes of the length in front of each NAL unit as the publisher sends them: 1, 2 or 4 (AVC, HEVC). Samples and
+    /// <see cref="TrackFormat.Configuration"/> always have 4; <see cref="NalUnits"/> converts.
+    /// </summary>
+    public int SourceLengthSize { get; init; } = 4;
+
+    /// <summary>The same format with HDR metadata that came beside the bit stream.</summary>
+    public VideoFormat WithHdr(HdrMetadata? hdr, ColorDescription? color) =>
+        new(Codec, CodecString, Configuration.ToArray(), Width, Height)
+        {
+            SampleAspectRatio = SampleAspectRatio,
+            DeclaredFrameRate = DeclaredFrameRate,
+            Color = color ?? Color,
+            Hdr = hdr ?? Hdr,
+            SourceLengthSize = SourceLengthSize,
+        };
+
+    /// <summary>The same format with what came beside the bit stream of an older one: HDR metadata and the source's NAL lengths.</summary>
+    internal VideoFormat WithSource(VideoFormat older) =>
+        new(Codec, CodecString, Configuration.ToArray(), Width, Height)
+        {
+            SampleAspectRatio = SampleAspectRatio,
+            DeclaredFrameRate = DeclaredFrameRate,
+            Color = Color,
+            Hdr = older.Hdr,
+            SourceLengthSize = older.SourceLengthSize,
+        };
 }

@@ -1,0 +1,37 @@
+namespace Millrace.Media;
+
+/// <summary>What a look at a coded picture's headers tells; see <see cref="VideoAccessUnit.Inspect"/>.</summary>
+public readonly record struct VideoInspection
+{
+    /// <summary>Why the payload is no access unit of the format, or null. With a fault nothing else is of meaning.</summary>
+    public string? Fault { get; init; }
+
+    /// <summary>There is picture data, not just parameter sets or delimiters. A payload without makes no sample.</summary>
+    public bool HasPicture { get; init; }
+
+    /// <summary>
+    /// Decoding can begin here, by the bit stream's own word: IDR (AVC), IRAP (HEVC), a shown key frame behind a sequence
+    /// header (AV1), a key frame (VP9). An AVC recovery point without IDR is none: players don't start on it.
+    /// </summary>
+    public bool IsRandomAccess { get; init; }
+
+    /// <summary>
+    /// It carries a sequence header other than the format's: the encoder changed without a new sequence start. Take the new
+    /// format from <see cref="VideoAccessUnit.TryReadFormat"/>.
+    /// </summary>
+    public bool ChangesFormat { get; init; }
+
+    /// <summary>
+    /// The sample differs from the payload in more than a cut at its beginning: copy it with
+    /// <see cref="VideoAccessUnit.Rewrite"/>. Only odd encoders make that necessary.
+    /// </summary>
+    public bool NeedsRewrite { get; init; }
+
+    /// <summary>Where the sample begins in the payload, when it needs no rewriting.</summary>
+    public int SampleOffset { get; init; }
+
+    /// <summary>Bytes of the sample: of the slice, or what rewriting will write.</summary>
+    public int SampleLength { get; init; }
+
+    internal static VideoInspection Broken(string fault) => new() { Fault = fault };
+}
