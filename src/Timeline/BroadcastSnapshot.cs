@@ -24,15 +24,40 @@ public sealed class BroadcastSnapshot
     /// <summary>The publisher is gone and may come back.</summary>
     public required bool IsSuspended { get; init; }
 
-    /// <summary>There is a segment or a part to play.</summary>
+    /// <summary>
+    /// How many of <see cref="Periods"/> can be announced as a whole: all, but the newest only once each of its renditions
+    /// has a part or a gap. A player that was told of a period without its audio never looks for it again.
+    /// </summary>
+    public int ReadyPeriods
+    {
+        get
+        {
+            if (IsEnded)
+                return Periods.Count;
+            foreach (var rendition in Renditions)
+            {
+                if (rendition.Track.Format is not null && rendition.LastSegment?.Track != rendition.Track)
+                    return Periods.Count - 1;
+            }
+            return Periods.Count;
+        }
+    }
+
+    /// <summary>There is something to play, and it can be announced as a whole: a multivariant playlist or a manifest can be written.</summary>
     public bool HasMedia
     {
         get
         {
+            var ready = ReadyPeriods;
             foreach (var rendition in Renditions)
             {
-                if (rendition.HasMedia)
+                if (rendition.Running is { } running && running.Track.Period.Index < ready)
                     return true;
+                foreach (var segment in rendition.Segments.AsSpan())
+                {
+                    if (!segment.IsGap && segment.Track.Period.Index < ready)
+                        return true;
+                }
             }
             return false;
         }

@@ -20,6 +20,7 @@ internal sealed class RenditionLog
     private int partCount;
     private long partTicks;
     private MediaTime runningStart;
+    private SegmentRun? run;
 
     public RenditionLog(string name, TimelineContract contract, long nextSegment)
     {
@@ -61,6 +62,7 @@ internal sealed class RenditionLog
     public void BeginPeriod(Period period, NewRendition? announced)
     {
         Version++;
+        run = null;
         if (announced is null)
         {
             Track = new PeriodTrack(period, null, Track.Init);
@@ -92,6 +94,7 @@ internal sealed class RenditionLog
         {
             runningStart = part.Start;
             partTicks = 0;
+            BeginRun(part.Start, isGap: false);
         }
         if (partCount == parts.Length)
             Array.Resize(ref parts, partCount * 2);
@@ -110,8 +113,8 @@ internal sealed class RenditionLog
         }
         ArgumentOutOfRangeException.ThrowIfLessThan(segment.Duration.Ticks, 1, nameof(segment));
         var complete = new Segment(
-            NextSegment, Track, segment.Start, segment.Duration.Ticks, parts.AsMemory(0, partCount).ToArray(),
-            segment.IsIndependent, segment.IsGap, isComplete: true);
+            NextSegment, Track, BeginRun(segment.Start, segment.IsGap), segment.Start, segment.Duration.Ticks,
+            parts.AsMemory(0, partCount).ToArray(), segment.IsIndependent, isComplete: true);
         if (segment.IsGap)
             meter.AddGap();
         else
@@ -129,7 +132,8 @@ internal sealed class RenditionLog
         var start = leader.Start.In(Format.Timescale);
         var ticks = Math.Max(1, (leader.End.In(Format.Timescale) - start).Ticks);
         meter.AddGap();
-        Add(new Segment(NextSegment, Track, start, ticks, default, isIndependent: false, isGap: true, isComplete: true));
+        Add(new Segment(
+            NextSegment, Track, BeginRun(start, isGap: true), start, ticks, default, isIndependent: false, isComplete: true));
     }
 
     /// <summary>Ends a running segment that its packager never ended, with what came of it.</summary>
@@ -153,12 +157,22 @@ internal sealed class RenditionLog
     public Segment? Running() => partCount == 0
         ? null
         : new Segment(
-            NextSegment, Track, runningStart, partTicks, parts.AsMemory(0, partCount), parts[0].IsIndependent,
-            isGap: false, isComplete: false);
+            NextSegment, Track, run!, runningStart, partTicks, parts.AsMemory(0, partCount), parts[0].IsIndependent,
+            isComplete: false);
 
     public RenditionRates Rates(Segment? running) => meter.Read(running);
 
     public TimelineContract Contract => contract;
+
+    /// <summary>The run that the next segment belongs to: a new one when it differs from those before.</summary>
+    private SegmentRun BeginRun(MediaTime start, bool isGap)
+    {
+        if (run is null)
+            run = new SegmentRun(NextSegment, Track.Period.Start, isGap);
+        else if (run.IsGap != isGap)
+            run = new SegmentRun(NextSegment, start, isGap);
+        return run;
+    }
 
     private void Add(Segment segment)
     {

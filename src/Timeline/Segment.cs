@@ -9,20 +9,29 @@ namespace Millrace.Timeline;
 /// <param name="IsIndependent">It begins with a random access point.</param>
 public readonly record struct Part(int Offset, int ByteLength, uint DurationTicks, bool IsIndependent);
 
+/// <summary>
+/// A rendition's segments between two changes: all with media or all gaps, all of one period. DASH numbers segments without
+/// holes, so it begins a new Period with each run. Immutable, and outlives the removal of its first segments.
+/// </summary>
+/// <param name="FirstSegment">Media sequence number of its first segment.</param>
+/// <param name="Start">Where that begins; for the first run of a period, the period's beginning.</param>
+/// <param name="IsGap">Its segments have no media.</param>
+public sealed record SegmentRun(long FirstSegment, MediaTime Start, bool IsGap);
+
 /// <summary>One segment of one rendition, complete or as far as it has come. Immutable.</summary>
 public sealed class Segment
 {
     internal Segment(
-        long number, PeriodTrack track, MediaTime start, long durationTicks, ReadOnlyMemory<Part> parts,
-        bool isIndependent, bool isGap, bool isComplete)
+        long number, PeriodTrack track, SegmentRun run, MediaTime start, long durationTicks, ReadOnlyMemory<Part> parts,
+        bool isIndependent, bool isComplete)
     {
         Number = number;
         Track = track;
+        Run = run;
         Start = start;
         Duration = start with { Ticks = durationTicks };
         Parts = parts;
         IsIndependent = isIndependent;
-        IsGap = isGap;
         IsComplete = isComplete;
     }
 
@@ -31,6 +40,9 @@ public sealed class Segment
 
     /// <summary>The rendition's period that it belongs to.</summary>
     public PeriodTrack Track { get; }
+
+    /// <summary>The run that it belongs to.</summary>
+    public SegmentRun Run { get; }
 
     /// <summary>Where it begins, on the broadcast's clock.</summary>
     public MediaTime Start { get; }
@@ -45,7 +57,7 @@ public sealed class Segment
     public bool IsIndependent { get; }
 
     /// <summary>It has no media and cannot be fetched (EXT-X-GAP).</summary>
-    public bool IsGap { get; }
+    public bool IsGap => Run.IsGap;
 
     /// <summary>No further part comes.</summary>
     public bool IsComplete { get; }

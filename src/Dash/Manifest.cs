@@ -1,0 +1,248 @@
+using System.Buffers;
+using Millrace.Core;
+using Millrace.Media;
+using Millrace.Timeline;
+
+namespace Millrace.Dash;
+
+/// <summary>
+/// Writes the manifest of a broadcast: ISO/IEC 23009-1 live profile with SegmentTimeline, low latency while it is on air,
+/// static once it is over. A pure function of its arguments: the same snapshot gives the same bytes.
+/// </summary>
+/// <remarks>
+/// The running segment is listed with a predicted duration, which the next manifest corrects; it is fetched part by part as it
+/// is made (availabilityTimeComplete="false"). Period@start is wall-clock time since the fixed availabilityStartTime, so a
+/// publisher's absence leaves a hole between two Periods and the live edge stays at now.
+/// </remarks>
+public static class Manifest
+{
+    /// <summary>The manifest as bytes that the caller owns.</summary>
+    public static byte[] Write(BroadcastSnapshot broadcast, ManifestOptions options)
+    {
+        var output = new ArrayBufferWriter<byte>(4096);
+        Write(broadcast, options, output);
+        return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Appends the manifest to <paramref name="output"/>. Throws unless <see cref="BroadcastSnapshot.HasMedia"/>.</summary>
+    public static void Write(BroadcastSnapshot broadcast, ManifestOptions options, IBufferWriter<byte> output)
+    {
+        var periods = ManifestPeriod.Cut(broadcast, options.Window);
+        if (periods.Count == 0)
+            throw new InvalidOperationException("A broadcast without media has no manifest.");
+        var writer = new Utf8Writer(output);
+        var origin = broadcast.Periods[0].WallClock;
+        WriteHeader(ref writer, broadcast, options, periods, origin);
+        foreach (var period in periods)
+            WritePeriod(ref writer, broadcast, options, period, origin);
+        if (!broadcast.IsEnded)
+            WriteTiming(ref writer, options);
+        writer.Write("</MPD>\n"u8);
+        writer.Flush();
+    }
+
+    private static void WriteHeader(
+        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, List<ManifestPeriod> periods,
+        DateTimeOffset origin)
+    {
+        var target = TimeSpan.FromSeconds(broadcast.Contract.TargetDuration);
+        writer.Write("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\""u8);
+        writer.Write(" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\""u8);
+        if (broadcast.IsEnded)
+        {
+            writer.Write("static\" mediaPresentationDuration=\""u8);
+            writer.WriteDuration(EndOf(periods) - origin);
+        }
+        else
+        {
+            writer.Write("dynamic\" availabilityStartTime=\""u8);
+            writer.Write(origin);
+            // When the content last changed; taken from the media, for the same snapshot gives the same bytes.
+            writer.Write("\" publishTime=\""u8);
+            writer.Write(EndOf(periods));
+            // Half a segment: late enough to be cheap, soon enough that a new segment is known while it still runs.
+            writer.Write("\" minimumUpdatePeriod=\""u8);
+            writer.WriteDuration(target / 2);
+            if (options.Window is { } window)
+            {
+                writer.Write("\" timeShiftBufferDepth=\""u8);
+                writer.WriteDuration(window);
+            }
+            writer.Write("\" suggestedPresentationDelay=\""u8);
+            writer.WriteDuration(target * 3);
+        }
+        writer.Write("\" maxSegmentDuration=\""u8);
+        writer.WriteDuration(target);
+        writer.Write("\" minBufferTime=\""u8);
+        writer.WriteDuration(target);
+        writer.Write("\">\n"u8);
+        if (broadcast.IsEnded)
+            return;
+        var latency = (long)(options.Latency ?? target + 3 * broadcast.Contract.PartTarget.ToTimeSpan()).TotalMilliseconds;
+        writer.Write("<ServiceDescription id=\"0\"><Latency referenceId=\"0\" target=\""u8);
+        writer.Write(latency);
+        writer.Write("\" min=\""u8);
+        writer.Write(latency * 3 / 4);
+        writer.Write("\" max=\""u8);
+        writer.Write(latency * 2);
+        writer.Write("\"/><PlaybackRate min=\"0.96\" max=\"1.04\"/></ServiceDescription>\n"u8);
+    }
+
+    private static void WritePeriod(
+        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, ManifestPeriod period, DateTimeOffset origin)
+    {
+        writer.Write("<Period id=\"p"u8);
+        writer.Write(period.Run.FirstSegment);
+        writer.Write("\" start=\""u8);
+        writer.WriteDuration(period.WallClock - origin);
+        writer.Write("\">\n"u8);
+        var id = 0;
+        for (var i = 0; i < period.Tracks.Count; i++)
+        {
+            // Representations of one set can be switched: same kind, same coding.
+            var format = Format(period.Tracks[i]);
+            if (period.Tracks.FindIndex(other => IsSwitchable(Format(other), format)) < i)
+                continue;
+            WriteAdaptationSet(ref writer, broadcast, options, period, format, id++);
+        }
+        writer.Write("</Period>\n"u8);
+    }
+
+    private static void WriteAdaptationSet(
+        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, ManifestPeriod period, TrackFormat format, int id)
+    {
+        var isAudio = format.Kind == MediaKind.Audio;
+        writer.Write("<AdaptationSet id=\""u8);
+        writer.Write(id);
+        writer.Write(isAudio ? "\" contentType=\"audio\" mimeType=\"audio/mp4\""u8 : "\" contentType=\"video\" mimeType=\"video/mp4\""u8);
+        writer.Write(" segmentAlignment=\"true\""u8);
+        if (period.Tracks.TrueForAll(track => !IsSwitchable(Format(track), format) || track.Segments.TrueForAll(segment => segment.IsIndependent)))
+            writer.Write(" startWithSAP=\"1\""u8);
+        writer.Write(">\n"u8);
+        if (!broadcast.IsEnded)
+        {
+            // The prft box of every chunk says the same, by the same clock.
+            writer.Write("<ProducerReferenceTime id=\"0\" type=\"encoder\" inband=\"true\" wallClockTime=\""u8);
+            writer.Write(period.WallClock);
+            writer.Write("\" presentationTime=\""u8);
+            writer.Write(period.Run.Start.In(format.Timescale).Ticks);
+            writer.Write("\"/>\n"u8);
+        }
+        foreach (var track in period.Tracks)
+        {
+            if (IsSwitchable(Format(track), format))
+                WriteRepresentation(ref writer, broadcast, options, period, track.Rendition, track.Segments);
+        }
+        writer.Write("</AdaptationSet>\n"u8);
+    }
+
+    private static void WriteRepresentation(
+        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, ManifestPeriod period,
+        RenditionSnapshot rendition, List<Segment> segments)
+    {
+        var track = segments[0].Track;
+        writer.Write("<Representation id=\""u8);
+        writer.Write(rendition.Name);
+        writer.Write("\" bandwidth=\""u8);
+        writer.Write(Math.Max(1, rendition.Rates.PeakBitsPerSecond));
+        writer.Write("\" codecs=\""u8);
+        writer.Write(track.Format!.CodecString);
+        switch (track.Format)
+        {
+            case VideoFormat video:
+                writer.Write("\" width=\""u8);
+                writer.Write(video.Width);
+                writer.Write("\" height=\""u8);
+                writer.Write(video.Height);
+                writer.Write("\" sar=\""u8);
+                writer.Write(video.SampleAspectRatio.Horizontal);
+                writer.Write(":"u8);
+                writer.Write(video.SampleAspectRatio.Vertical);
+                if (rendition.Rates.FramesPerSecond > 0)
+                {
+                    writer.Write("\" frameRate=\""u8);
+                    writer.WriteFrameRate(rendition.Rates.FramesPerSecond);
+                }
+                writer.Write("\">\n"u8);
+                break;
+            case AudioFormat audio:
+                writer.Write("\" audioSamplingRate=\""u8);
+                writer.Write(audio.SampleRate);
+                writer.Write("\">\n<AudioChannelConfiguration schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\""u8);
+                // ChannelConfiguration of ISO/IEC 23091-3: 1 to 6 count channels, 11 is 6.1, 12 is 7.1.
+                writer.Write(audio.Channels switch { 7 => 11, 8 => 12, var channels => channels });
+                writer.Write("\"/>\n"u8);
+                break;
+        }
+        WriteTemplate(ref writer, broadcast, options, period, track, segments);
+        writer.Write("</Representation>\n"u8);
+    }
+
+    private static void WriteTemplate(
+        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, ManifestPeriod period, PeriodTrack track,
+        List<Segment> segments)
+    {
+        var timescale = track.Format!.Timescale;
+        writer.Write("<SegmentTemplate timescale=\""u8);
+        writer.Write(timescale);
+        writer.Write("\" presentationTimeOffset=\""u8);
+        writer.Write(period.Run.Start.In(timescale).Ticks);
+        writer.Write("\" startNumber=\""u8);
+        writer.Write(segments[0].Number);
+        writer.Write("\" initialization=\""u8);
+        writer.Write(options.BasePath);
+        writer.Write("$RepresentationID$/"u8);
+        writer.Write(track.Init);
+        writer.Write("-init.mp4\" media=\""u8);
+        writer.Write(options.BasePath);
+        writer.Write("$RepresentationID$/$Number$.m4s\""u8);
+        if (!broadcast.IsEnded)
+        {
+            writer.Write(" availabilityTimeOffset=\""u8);
+            writer.WriteDecimal(AvailabilityOffset(broadcast.Contract, segments), 3);
+            writer.Write("\" availabilityTimeComplete=\"false\""u8);
+        }
+        writer.Write(">\n<SegmentTimeline>\n"u8);
+        SegmentTimeline.Write(ref writer, segments, broadcast.Contract);
+        writer.Write("</SegmentTimeline>\n</SegmentTemplate>\n"u8);
+    }
+
+    /// <summary>How long before its end a segment can be asked for, in milliseconds: once its first part is there.</summary>
+    private static long AvailabilityOffset(TimelineContract contract, List<Segment> segments)
+    {
+        var shortest = (double)contract.TargetDuration;
+        foreach (var segment in segments)
+        {
+            if (segment.IsComplete)
+                shortest = Math.Min(shortest, segment.Duration.Seconds);
+        }
+        return Math.Max(0, (long)((shortest - contract.PartTarget.Seconds) * 1000));
+    }
+
+    private static void WriteTiming(ref Utf8Writer writer, ManifestOptions options)
+    {
+        writer.Write("<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\""u8);
+        writer.Write(options.TimeUrl);
+        writer.Write("\"/>\n"u8);
+        if (options.Now is not { } now)
+            return;
+        writer.Write("<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:direct:2014\" value=\""u8);
+        writer.Write(now);
+        writer.Write("\"/>\n"u8);
+    }
+
+    private static TrackFormat Format((RenditionSnapshot Rendition, List<Segment> Segments) track) => track.Segments[0].Track.Format!;
+
+    private static bool IsSwitchable(TrackFormat one, TrackFormat other) => one.Kind == other.Kind && one.Codec == other.Codec;
+
+    private static DateTimeOffset EndOf(List<ManifestPeriod> periods)
+    {
+        var end = periods[^1].WallClock;
+        foreach (var (_, segments) in periods[^1].Tracks)
+        {
+            if (periods[^1].Period.WallClockAt(segments[^1].End) is var last && last > end)
+                end = last;
+        }
+        return end;
+    }
+}
