@@ -6,6 +6,7 @@ import { ServerClock } from '../src/clock.ts';
 import { durationText } from '../src/duration.ts';
 import { codecsInPlaylist, describeCodec, unsupportedCodecs } from '../src/player/codecs.ts';
 import { commandForKey } from '../src/player/keys.ts';
+import { paceFor } from '../src/player/pace.ts';
 import { parsePreferences } from '../src/player/preferences.ts';
 import { describeProblem } from '../src/player/problem.ts';
 import { qualityLabel, qualityMenu } from '../src/player/quality.ts';
@@ -112,4 +113,14 @@ test('DurationText_Durations_ReadWell', () => {
   assert.equal(durationText(-5), 'under a minute');
   assert.equal(durationText(61_000), '1 min');
   assert.equal(durationText(3 * 3_600_000 + 5 * 60_000), '3 h 05 min');
+});
+
+test('PaceFor_Lag_HurriesWithHysteresis', () => {
+  assert.equal(paceFor(1, 0.5, 1), 1);
+  assert.equal(paceFor(1, 0.9, 1), 1.04);
+  assert.equal(paceFor(1.04, 0.5, 1), 1.04);
+  assert.equal(paceFor(1.04, 0.3, 1), 1);
+  assert.equal(paceFor(1, 5, 4), 1.08);
+  assert.equal(paceFor(1.08, 2, 4), 1.04);
+  assert.equal(paceFor(1.04, 2, 0.4), 1);
 });

@@ -32,8 +32,8 @@ function policy(firstByteMs: number, loadMs: number, retries: number): LoadPolic
 /** The live position follows PART-HOLD-BACK of the playlist; nothing here sets a distance of its own. */
 const config: Partial<HlsConfig> = {
   lowLatencyMode: true,
-  // 4 % faster than life is caught up with unnoticed: 1 s in 25 s.
-  maxLiveSyncPlaybackRate: 1.04,
+  // The pace is ours (pace.ts): at its target hls.js would change the rate several times a second.
+  maxLiveSyncPlaybackRate: 1,
   // A stall moves the live position back by half a second: the network has shown that it needs it.
   liveSyncOnStallIncrease: 0.5,
   // With a live stream as long as the day, what is behind must go; a minute is the default live window.

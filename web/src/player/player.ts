@@ -6,6 +6,7 @@ import { engineKind } from './engine.ts';
 import type { Engine, EngineEvents, EngineKind } from './engine.ts';
 import { initial, step } from './machine.ts';
 import type { Effect, Input, Model, Phase } from './machine.ts';
+import { paceFor } from './pace.ts';
 import { loadPreferences, savePreferences } from './preferences.ts';
 import type { Problem } from './problem.ts';
 import { qualityLabel, qualityMenu } from './quality.ts';
@@ -76,6 +77,8 @@ export class Player {
   /** Counts attachments, so that a late answer from an older one is dropped. */
   #attachment = 0;
   #wanted = true;
+  /** False once the viewer has fallen behind by pausing: that is a choice, and is left alone. */
+  #followsLive = true;
   #mutedByBrowser = false;
   #playBlocked = false;
   #qualities: readonly Quality[] = [];
@@ -181,6 +184,7 @@ export class Player {
   }
 
   goLive(): void {
+    this.#followsLive = true;
     const position = this.#engine?.livePosition() ?? null;
     if (position !== null && Number.isFinite(position)) this.#video.currentTime = position;
     this.play();
@@ -214,7 +218,10 @@ export class Player {
     on('error', () => {
       if (this.#engine !== null) stalled();
     });
-    on('play', () => this.#send({ type: 'resumed' }));
+    on('play', () => {
+      if (this.#model.phase === 'paused' && (this.#lagSeconds() ?? 0) > behindSeconds) this.#followsLive = false;
+      this.#send({ type: 'resumed' });
+    });
     on('pause', () => {
       this.#playingSince = 0;
       // The element pauses itself at its end, at an error and when its source goes; none is the viewer's wish.
@@ -299,6 +306,7 @@ export class Player {
 
   async #attach(): Promise<void> {
     this.#detach();
+    this.#followsLive = true;
     const attachment = this.#attachment;
     const current = () => attachment === this.#attachment && !this.#closing.signal.aborted;
     this.#restarts++;
@@ -406,7 +414,28 @@ export class Player {
         this.#send({ type: 'stuck' });
       }
     }
+    this.#keepPace();
     this.#publish();
+  }
+
+  #keepPace(): void {
+    const video = this.#video;
+    const lag = this.#lagSeconds();
+    if (lag === null || video.paused || !this.#followsLive) {
+      if (video.playbackRate !== 1) video.playbackRate = 1;
+      return;
+    }
+    const ranges = video.buffered;
+    const end = ranges.length > 0 ? ranges.end(ranges.length - 1) : video.currentTime;
+    const rate = paceFor(video.playbackRate, lag, end - video.currentTime);
+    if (rate !== video.playbackRate) video.playbackRate = rate;
+  }
+
+  /** Seconds behind where the engine wants to be, or null when it has no such place. */
+  #lagSeconds(): number | null {
+    const distance = this.#engine?.edgeDistanceSeconds() ?? null;
+    const target = this.#engine?.targetSeconds() ?? null;
+    return distance === null || target === null ? null : distance - target;
   }
 
   #note(detail: string): void {
