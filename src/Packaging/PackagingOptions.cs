@@ -28,4 +28,10 @@ public sealed class PackagingOptions
     /// buffers at the live edge run dry. Doubles as far as 5 s for a stream whose audio really arrives that late.
     /// </summary>
     public TimeSpan MaxAudioLag { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// How far back the live playlist goes. 6 s to 1 h, default 60 s: a player that lost its network for half a minute goes
+    /// on where it was. Only the newest segments of it take memory.
+    /// </summary>
+    public TimeSpan Window { get; set; } = TimeSpan.FromSeconds(60);
 }

@@ -1,5 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Millrace.Delivery;
+using Millrace.Packaging;
 using Millrace.Platform;
 using Millrace.Server.Options;
 using OpenTelemetry.Metrics;
@@ -11,9 +14,9 @@ internal static class Roles
 {
     public static void Add(IServiceCollection services, EffectiveConfiguration configuration, bool demo)
     {
+        AddMetrics(services);
         AddPlatform(services, configuration);
         AddOrigin(services, configuration);
-        AddMetrics(services);
     }
 
     private static void AddMetrics(IServiceCollection services) =>
@@ -26,9 +29,36 @@ internal static class Roles
         var path = Path.Combine(configuration.Get<DataOptions>().Path, PlatformDatabase.FileName);
         services.AddSingleton(_ => PlatformDatabase.Open(path));
         services.AddSingleton<ChannelStore>();
+        services.AddSingleton<PlatformApi>();
     }
 
     private static void AddOrigin(IServiceCollection services, EffectiveConfiguration configuration)
     {
+        services.AddSingleton(provider => new OriginStore(
+            configuration.Get<DeliveryOptions>(), configuration.Get<PackagingOptions>().Window, configuration.Get<DataOptions>().Path,
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginStore>>()));
+        services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<OriginStore>());
+        services.AddSingleton<MediaEndpoint>();
+        services.AddHostedService<OriginLife>();
     }
+}
+
+/// <summary>Opens the origin before anyone publishes, and ends what is on air before the HTTP listener waits for its viewers.</summary>
+internal sealed class OriginLife(OriginStore store) : IHostedLifecycleService
+{
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        store.EndAll();
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

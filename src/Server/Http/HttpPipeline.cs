@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Millrace.Delivery;
+using Millrace.Platform;
 
 namespace Millrace.Server.Http;
 
@@ -11,6 +13,8 @@ internal static class HttpPipeline
 {
     public static void Map(WebApplication app)
     {
+        var media = app.Services.GetRequiredService<MediaEndpoint>();
+        app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
         app.Use(Pages(new WebFiles(typeof(HttpPipeline).Assembly)));
         app.UseRouting();
         app.MapGet("/health/live", context => TextAsync(context, StatusCodes.Status200OK, "ok\n"));
@@ -18,6 +22,7 @@ internal static class HttpPipeline
             context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
                 : TextAsync(context, StatusCodes.Status200OK, "ok\n"));
+        app.Services.GetRequiredService<PlatformApi>().Map(app);
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapFallback(context => TextAsync(context, StatusCodes.Status404NotFound, "Not found.\n"));
     }

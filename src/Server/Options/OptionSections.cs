@@ -1,5 +1,6 @@
 using System.Net;
 using Millrace.Delivery;
+using Millrace.Packaging;
 using Millrace.Server.Http;
 using Millrace.Server.Rtmp;
 
@@ -14,6 +15,7 @@ public static class OptionSections
         OptionSection.Of<HttpOptions>("Http", CheckHttp),
         OptionSection.Of<RtmpOptions>("Rtmp", CheckRtmp),
         OptionSection.Of<DataOptions>("Data", CheckData),
+        OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
         OptionSection.Of<LogOptions>("Log"),
     ];
@@ -31,6 +33,26 @@ public static class OptionSections
     {
         if (string.IsNullOrWhiteSpace(options.Path))
             yield return "Data:Path: is empty.";
+    }
+
+    private static IEnumerable<string> CheckPackaging(PackagingOptions options)
+    {
+        foreach (var fault in (string?[])
+        [
+            OutOf("Packaging:SegmentDuration", options.SegmentDuration, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(10)),
+            OutOf("Packaging:PartDuration", options.PartDuration, TimeSpan.FromSeconds(0.1), TimeSpan.FromSeconds(2)),
+            OutOf("Packaging:MaxInterleave", options.MaxInterleave, TimeSpan.FromSeconds(0.1), TimeSpan.FromSeconds(2)),
+            OutOf("Packaging:MaxAudioLag", options.MaxAudioLag, TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(5)),
+            OutOf("Packaging:Window", options.Window, TimeSpan.FromSeconds(6), TimeSpan.FromHours(1)),
+        ])
+        {
+            if (fault is not null)
+                yield return fault;
+        }
+        if (options.PartDuration >= options.SegmentDuration)
+            yield return $"Packaging:PartDuration: {DurationText.Format(options.PartDuration)} is not below Packaging:SegmentDuration ({DurationText.Format(options.SegmentDuration)}).";
+        if (options.Window < 3 * options.SegmentDuration)
+            yield return $"Packaging:Window: {DurationText.Format(options.Window)} is less than three segments (3 × {DurationText.Format(options.SegmentDuration)}).";
     }
 
     private static IEnumerable<string> CheckRtmp(RtmpOptions options)

@@ -1,0 +1,61 @@
+using System.Globalization;
+
+namespace Millrace.Delivery;
+
+/// <summary>What a Range header asks for, of an object of known length (RFC 9110 §14).</summary>
+/// <param name="From">First byte.</param>
+/// <param name="To">The byte behind the last one.</param>
+internal readonly record struct ByteRange(int From, int To)
+{
+    /// <summary>How a header was understood.</summary>
+    public enum Kind
+    {
+        /// <summary>No header, another unit, several ranges, or nonsense: the whole object is sent (§14.2 allows it).</summary>
+        Ignored,
+        /// <summary>One range that the object has.</summary>
+        Satisfiable,
+        /// <summary>One range beyond the object: 416.</summary>
+        Unsatisfiable,
+    }
+
+    /// <summary>Reads a header's value.</summary>
+    public static Kind Parse(ReadOnlySpan<char> header, int length, out ByteRange range)
+    {
+        range = new ByteRange(0, length);
+        if (!header.StartsWith("bytes=", StringComparison.OrdinalIgnoreCase) || header.Contains(','))
+            return Kind.Ignored;
+        var text = header[6..].Trim();
+        var dash = text.IndexOf('-');
+        if (dash < 0)
+            return Kind.Ignored;
+        var first = text[..dash];
+        var last = text[(dash + 1)..];
+        if (first.IsEmpty)
+        {
+            if (!TryParse(last, out var suffix))
+                return Kind.Ignored;
+            range = new ByteRange((int)Math.Max(0, length - suffix), length);
+            return suffix == 0 || length == 0 ? Kind.Unsatisfiable : Kind.Satisfiable;
+        }
+        if (!TryParse(first, out var from))
+            return Kind.Ignored;
+        var to = (long)length;
+        if (!last.IsEmpty)
+        {
+            if (!TryParse(last, out to) || to < from)
+                return Kind.Ignored;
+            to = Math.Min(to + 1, length);
+        }
+        if (from >= length)
+            return Kind.Unsatisfiable;
+        range = new ByteRange((int)from, (int)to);
+        return Kind.Satisfiable;
+    }
+
+    // 15 digits: more than any object has bytes, and no overflow when one is added.
+    private static bool TryParse(ReadOnlySpan<char> text, out long number)
+    {
+        number = 0;
+        return text.Length is > 0 and <= 15 && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+    }
+}

@@ -1,0 +1,30 @@
+using System.Diagnostics.Metrics;
+
+namespace Millrace.Delivery;
+
+/// <summary>What the origin counts: meter <c>Millrace.Delivery</c>, one for the process.</summary>
+internal static class DeliveryMetrics
+{
+    private static readonly Meter Meter = new("Millrace.Delivery");
+    private static long memoryBytes;
+    private static long broadcasts;
+    private static long held;
+
+    public static readonly Counter<long> SpoolBytes = Meter.CreateCounter<long>("millrace.spool.written", "By", "Bytes written to the media spool.");
+    public static readonly Counter<long> SpoolDropped = Meter.CreateCounter<long>("millrace.spool.dropped", "{segment}", "Segments dropped because the spool did not take them.");
+    public static readonly Counter<long> Responses = Meter.CreateCounter<long>("millrace.delivery.responses", "{response}", "Answered media requests, by kind of object and status.");
+    public static readonly Counter<long> SentBytes = Meter.CreateCounter<long>("millrace.delivery.sent", "By", "Media and playlist bytes sent.");
+
+    static DeliveryMetrics()
+    {
+        Meter.CreateObservableGauge("millrace.origin.memory", () => Volatile.Read(ref memoryBytes), "By", "Media held in memory.");
+        Meter.CreateObservableGauge("millrace.origin.broadcasts", () => Volatile.Read(ref broadcasts), "{broadcast}", "Broadcasts that can be fetched, ended ones included.");
+        Meter.CreateObservableGauge("millrace.delivery.held", () => Volatile.Read(ref held), "{request}", "Requests that wait for the future.");
+    }
+
+    public static void AddMemory(long bytes) => Interlocked.Add(ref memoryBytes, bytes);
+
+    public static void AddBroadcasts(int count) => Interlocked.Add(ref broadcasts, count);
+
+    public static void AddHeld(int count) => Interlocked.Add(ref held, count);
+}

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace Millrace.Delivery;
+
+/// <summary>What the origin says. Event ids 8000 to 8999.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(8001, LogLevel.Warning, "The media spool cannot be written ({Reason}); live streams go on, what can be rewound to gets shorter")]
+    public static partial void SpoolFailing(this ILogger logger, string reason);
+
+    [LoggerMessage(8002, LogLevel.Information, "The media spool can be written again; {Dropped} segments were lost to it")]
+    public static partial void SpoolRecovered(this ILogger logger, long dropped);
+
+    [LoggerMessage(8003, LogLevel.Information, "Deleted {Count} broadcasts that an earlier run left in the media spool")]
+    public static partial void SpoolSwept(this ILogger logger, int count);
+
+    [LoggerMessage(8004, LogLevel.Warning, "{Path} could not be deleted from the media spool: {Reason}")]
+    public static partial void SpoolNotDeleted(this ILogger logger, string path, string reason);
+}

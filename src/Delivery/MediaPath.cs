@@ -1,0 +1,115 @@
+using System.Globalization;
+
+namespace Millrace.Delivery;
+
+/// <summary>What a media path names.</summary>
+internal enum MediaObject
+{
+    /// <summary>Nothing that exists.</summary>
+    None,
+    /// <summary><c>main.m3u8</c></summary>
+    MultivariantPlaylist,
+    /// <summary><c>manifest.mpd</c></summary>
+    Manifest,
+    /// <summary><c>live.m3u8</c></summary>
+    MediaPlaylist,
+    /// <summary><c>{n}-init.mp4</c></summary>
+    Init,
+    /// <summary><c>{msn}.m4s</c></summary>
+    Segment,
+    /// <summary><c>{msn}.{part}.m4s</c></summary>
+    Part,
+}
+
+/// <summary>A media path taken apart, without copies. Numbers have one spelling: no sign, no leading zero.</summary>
+internal readonly ref struct MediaPath
+{
+    /// <summary>What it names.</summary>
+    public MediaObject Object { get; private init; }
+
+    /// <summary>The channel of <c>/live/{channel}/…</c>, else empty.</summary>
+    public ReadOnlySpan<char> Channel { get; private init; }
+
+    /// <summary>The broadcast of <c>/b/{broadcast}/…</c>, else empty.</summary>
+    public ReadOnlySpan<char> Broadcast { get; private init; }
+
+    /// <summary>The rendition, or empty.</summary>
+    public ReadOnlySpan<char> Rendition { get; private init; }
+
+    /// <summary>Media sequence number, or the init segment's number.</summary>
+    public long Number { get; private init; }
+
+    /// <summary>The part's index.</summary>
+    public int Part { get; private init; }
+
+    /// <summary>
+    /// Takes a path apart. False when it is none of the media's (<c>/live/…/…</c>, <c>/b/…/…</c>): then somebody else may know
+    /// it. A media path that names nothing comes back as <see cref="MediaObject.None"/>.
+    /// </summary>
+    public static bool TryParse(ReadOnlySpan<char> path, out MediaPath parsed)
+    {
+        parsed = default;
+        var isLive = path.StartsWith("/live/");
+        if (!isLive && !path.StartsWith("/b/"))
+            return false;
+        var rest = path[(isLive ? 6 : 3)..];
+        var slash = rest.IndexOf('/');
+        if (slash <= 0)
+            return false;
+        var owner = rest[..slash];
+        var name = rest[(slash + 1)..];
+        if (isLive)
+        {
+            parsed = new MediaPath { Channel = owner, Object = OfWhole(name) };
+            return true;
+        }
+        slash = name.IndexOf('/');
+        if (slash < 0)
+        {
+            parsed = new MediaPath { Broadcast = owner, Object = OfWhole(name) };
+            return true;
+        }
+        parsed = OfRendition(owner, name[..slash], name[(slash + 1)..]);
+        return true;
+    }
+
+    private static MediaObject OfWhole(ReadOnlySpan<char> name) => name switch
+    {
+        "main.m3u8" => MediaObject.MultivariantPlaylist,
+        "manifest.mpd" => MediaObject.Manifest,
+        _ => MediaObject.None,
+    };
+
+    private static MediaPath OfRendition(ReadOnlySpan<char> broadcast, ReadOnlySpan<char> rendition, ReadOnlySpan<char> name)
+    {
+        var what = MediaObject.None;
+        var number = 0L;
+        var part = 0L;
+        if (name is "live.m3u8")
+        {
+            what = MediaObject.MediaPlaylist;
+        }
+        else if (name.EndsWith("-init.mp4"))
+        {
+            if (TryParseNumber(name[..^"-init.mp4".Length], int.MaxValue, out number))
+                what = MediaObject.Init;
+        }
+        else if (name.EndsWith(".m4s"))
+        {
+            var numbers = name[..^".m4s".Length];
+            var dot = numbers.IndexOf('.');
+            if (dot < 0)
+                what = TryParseNumber(numbers, long.MaxValue, out number) ? MediaObject.Segment : MediaObject.None;
+            else if (TryParseNumber(numbers[..dot], long.MaxValue, out number) && TryParseNumber(numbers[(dot + 1)..], int.MaxValue - 1, out part))
+                what = MediaObject.Part;
+        }
+        return new MediaPath { Object = what, Broadcast = broadcast, Rendition = rendition, Number = number, Part = (int)part };
+    }
+
+    private static bool TryParseNumber(ReadOnlySpan<char> text, long most, out long number)
+    {
+        number = 0;
+        return text.Length > 0 && (text[0] != '0' || text.Length == 1)
+            && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number <= most;
+    }
+}

@@ -1,0 +1,93 @@
+using Microsoft.Win32.SafeHandles;
+using Millrace.Packaging;
+
+namespace Millrace.Delivery;
+
+/// <summary>
+/// A run of a media object's bytes and where they are: a slice of a counted chunk in memory, or a range of a spool file.
+/// Holds a reference to either until it is disposed, once, by whoever was handed it.
+/// </summary>
+public readonly struct SegmentBytes : IDisposable
+{
+    private readonly MediaChunk? chunk;
+    private readonly int skip;
+
+    internal SegmentBytes(MediaChunk chunk, int skip, int length)
+    {
+        this.chunk = chunk;
+        this.skip = skip;
+        Length = length;
+    }
+
+    internal SegmentBytes(SafeFileHandle file, long offset, int length)
+    {
+        File = file;
+        FileOffset = offset;
+        Length = length;
+    }
+
+    /// <summary>Bytes of the run, at least 1.</summary>
+    public int Length { get; }
+
+    /// <summary>The file that they are in, or null when they are in memory.</summary>
+    public SafeFileHandle? File { get; }
+
+    /// <summary>Where in the file they begin.</summary>
+    public long FileOffset { get; }
+
+    /// <summary>
+    /// The slices in memory, in order; empty when they are in a file. Valid until disposal.
+    /// </summary>
+    public Enumerator Slices => new(chunk, skip, Length);
+
+    /// <summary>Gives the reference up.</summary>
+    public void Dispose()
+    {
+        chunk?.Release();
+        File?.DangerousRelease();
+    }
+
+    /// <summary>Walks the slices.</summary>
+    public struct Enumerator
+    {
+        private readonly MediaChunk? chunk;
+        private int skip;
+        private int left;
+        private int index;
+
+        internal Enumerator(MediaChunk? chunk, int skip, int length)
+        {
+            this.chunk = chunk;
+            this.skip = skip;
+            left = chunk is null ? 0 : length;
+            index = -1;
+            Current = default;
+        }
+
+        /// <summary>The slice.</summary>
+        public ReadOnlyMemory<byte> Current { get; private set; }
+
+        /// <summary>For <c>foreach</c>.</summary>
+        public readonly Enumerator GetEnumerator() => this;
+
+        /// <summary>Goes to the next slice that is not empty.</summary>
+        public bool MoveNext()
+        {
+            while (left > 0)
+            {
+                var slice = chunk!.Slices[++index].Memory;
+                if (skip >= slice.Length)
+                {
+                    skip -= slice.Length;
+                    continue;
+                }
+                slice = slice[skip..];
+                skip = 0;
+                Current = slice.Length > left ? slice[..left] : slice;
+                left -= Current.Length;
+                return true;
+            }
+            return false;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Millrace.Core;
+
+namespace Millrace.Delivery;
+
+/// <summary>The spool files of one rendition, one behind the other. Used by spool threads only.</summary>
+internal sealed class SpoolTrack
+{
+    private readonly Lock gate = new();
+    private readonly string directory;
+    private readonly string rendition;
+    private readonly TimeSpan fileDuration;
+    private SpoolFile? current;
+    private int files;
+    private bool isClosed;
+
+    public SpoolTrack(string directory, string rendition, TimeSpan fileDuration)
+    {
+        this.directory = directory;
+        this.rendition = rendition;
+        this.fileDuration = fileDuration;
+    }
+
+    /// <summary>
+    /// The file and offset for a segment; null when nothing is to be written any more. <paramref name="ended"/> is the file
+    /// before when that has ended, to be retired. Throws what the file system throws.
+    /// </summary>
+    public SpoolFile? Reserve(MediaTime start, int length, out long offset, out SpoolFile? ended)
+    {
+        lock (gate)
+        {
+            ended = null;
+            offset = 0;
+            if (isClosed)
+                return null;
+            if (current is { } full && full.IsFullAt(start, fileDuration))
+            {
+                current = null;
+                ended = full.Seal() ? full : null;
+            }
+            if (current is null)
+            {
+                Directory.CreateDirectory(directory);
+                current = SpoolFile.Create(Path.Combine(directory, $"{rendition}-{files++}.m4s"));
+            }
+            offset = current.Reserve(start, length);
+            return current;
+        }
+    }
+
+    /// <summary>Nothing more will be written. The file that ends with that, to be retired, or null.</summary>
+    public SpoolFile? Close()
+    {
+        lock (gate)
+        {
+            isClosed = true;
+            var last = current;
+            current = null;
+            return last?.Seal() == true ? last : null;
+        }
+    }
+}

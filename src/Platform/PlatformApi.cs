@@ -1,0 +1,119 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Millrace.Core;
+using Millrace.Delivery;
+using Millrace.Media;
+
+namespace Millrace.Platform;
+
+/// <summary><c>/api/v1</c>: channels, who is live, the time.</summary>
+public sealed class PlatformApi
+{
+    private readonly ChannelStore channels;
+    private readonly OriginStore origin;
+    private readonly TimeProvider time;
+
+    /// <summary>Over the channels and what is on air.</summary>
+    public PlatformApi(ChannelStore channels, OriginStore origin, TimeProvider time)
+    {
+        this.channels = channels;
+        this.origin = origin;
+        this.time = time;
+    }
+
+    /// <summary>Adds the paths.</summary>
+    public void Map(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/api/v1/channels", ListAsync);
+        endpoints.MapGet("/api/v1/channels/{name}", ChannelAsync);
+        endpoints.MapGet("/api/v1/time", TimeAsync);
+        endpoints.Map("/api/{**rest}", context => FailAsync(context, StatusCodes.Status404NotFound, "not_found", "There is no such resource."));
+    }
+
+    /// <summary>UTC in ISO 8601 with milliseconds, for DASH's UTCTiming.</summary>
+    private Task TimeAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/plain; charset=utf-8";
+        Begin(context);
+        return context.Response.WriteAsync(time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+    }
+
+    private async Task ListAsync(HttpContext context)
+    {
+        // The database blocks on its file; a pool thread of its own waits for it.
+        var known = await Task.Run(() => channels.List(1000), context.RequestAborted);
+        var documents = known.Select(channel => Describe(channel.Name, origin.FindNewest(channel.Name.Value))).ToList();
+        // With open admission there are channels on air that nobody registered.
+        documents.AddRange(origin.Broadcasts
+            .Where(broadcast => !broadcast.IsEnded && known.All(channel => channel.Name != broadcast.Channel))
+            .Select(broadcast => broadcast.Channel).Distinct()
+            .Select(name => Describe(name, origin.FindNewest(name.Value))));
+        var answer = new ChannelList([.. documents.OrderByDescending(channel => channel.Live).ThenBy(channel => channel.Name, StringComparer.Ordinal)]);
+        Begin(context);
+        await context.Response.WriteAsJsonAsync(answer, PlatformJson.Default.ChannelList, cancellationToken: context.RequestAborted);
+    }
+
+    private async Task ChannelAsync(HttpContext context)
+    {
+        if (!ChannelName.TryParse(context.Request.RouteValues["name"] as string, out var name))
+        {
+            await FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel: " + ChannelName.Rule + ".");
+            return;
+        }
+        var broadcast = origin.FindNewest(name.Value);
+        if (broadcast is null && await Task.Run(() => channels.Find(name), context.RequestAborted) is null)
+        {
+            await FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel.");
+            return;
+        }
+        Begin(context);
+        await context.Response.WriteAsJsonAsync(Describe(name, broadcast), PlatformJson.Default.ChannelDocument, cancellationToken: context.RequestAborted);
+    }
+
+    private static ChannelDocument Describe(ChannelName name, OriginBroadcast? broadcast)
+    {
+        if (broadcast is not { IsEnded: false })
+            return new ChannelDocument(name.Value, false, null, null, null, null);
+        return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, HealthOf(broadcast));
+    }
+
+    private static HealthDocument HealthOf(OriginBroadcast broadcast)
+    {
+        var snapshot = broadcast.Timeline.Read();
+        VideoHealth? video = null;
+        AudioHealth? audio = null;
+        foreach (var rendition in snapshot.Renditions)
+        {
+            if (rendition.Track.Format is null)
+                continue;
+            switch (rendition.Format)
+            {
+                case VideoFormat format when video is null:
+                    video = new VideoHealth(format.CodecString, format.Width, format.Height,
+                        Math.Round(rendition.Rates.FramesPerSecond, 2), rendition.Rates.AverageBitsPerSecond);
+                    break;
+                case AudioFormat format when audio is null:
+                    audio = new AudioHealth(format.CodecString, format.SampleRate, format.Channels, rendition.Rates.AverageBitsPerSecond);
+                    break;
+            }
+        }
+        return new HealthDocument(snapshot.IsSuspended ? "waiting_for_publisher" : "ok", video, audio);
+    }
+
+    private static void Begin(HttpContext context)
+    {
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Headers.AccessControlAllowOrigin = "*";
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+    }
+
+    private static Task FailAsync(HttpContext context, int status, string code, string message)
+    {
+        context.Response.StatusCode = status;
+        Begin(context);
+        return context.Response.WriteAsJsonAsync(new ErrorDocument(new ErrorDetail(code, message)), PlatformJson.Default.ErrorDocument,
+            cancellationToken: context.RequestAborted);
+    }
+}

@@ -1,0 +1,40 @@
+using System.Text.Json.Serialization;
+
+namespace Millrace.Platform;
+
+/// <summary><c>GET /api/v1/channels</c>: those on air first, then by name; at most 1000 registered ones.</summary>
+internal sealed record ChannelList(IReadOnlyList<ChannelDocument> Channels);
+
+/// <summary>One channel.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Live">It is on air.</param>
+/// <param name="Broadcast">The broadcast's id, or null.</param>
+/// <param name="StartedAt">When the broadcast began, or null.</param>
+/// <param name="Title">What it is called, or null.</param>
+/// <param name="Health">What was measured on the broadcast, or null.</param>
+internal sealed record ChannelDocument(
+    string Name, bool Live, string? Broadcast, DateTimeOffset? StartedAt, string? Title, HealthDocument? Health);
+
+/// <summary>How a broadcast is doing.</summary>
+/// <param name="State"><c>ok</c>, or <c>waiting_for_publisher</c> while it may come back.</param>
+/// <param name="Video">The video that came in, or null.</param>
+/// <param name="Audio">The audio that came in, or null.</param>
+internal sealed record HealthDocument(string State, VideoHealth? Video, AudioHealth? Audio);
+
+/// <summary>The video that came in, measured. Bit rate in bits per second.</summary>
+internal sealed record VideoHealth(string Codec, int Width, int Height, double FrameRate, long Bitrate);
+
+/// <summary>The audio that came in, measured. Bit rate in bits per second.</summary>
+internal sealed record AudioHealth(string Codec, int SampleRate, int Channels, long Bitrate);
+
+/// <summary>Every answer that is an error.</summary>
+internal sealed record ErrorDocument(ErrorDetail Error);
+
+/// <summary>What went wrong: a word for programs, a sentence for people.</summary>
+internal sealed record ErrorDetail(string Code, string Message);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ChannelList))]
+[JsonSerializable(typeof(ChannelDocument))]
+[JsonSerializable(typeof(ErrorDocument))]
+internal sealed partial class PlatformJson : JsonSerializerContext;
