@@ -69,7 +69,7 @@ need_packages() {
 
 # A fingerprint of everything that web/dist is made of.
 web_inputs() {
-  (cd "$root/web" && find . \( -name node_modules -o -name dist \) -prune -o -type f -print0 |
+  (cd "$root/web" && find . \( -name node_modules -o -name dist -o -name build \) -prune -o -type f -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
 }
 

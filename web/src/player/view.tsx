@@ -33,7 +33,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
   const [view, setView] = useState<View | null>(null);
   const [help, setHelp] = useState(false);
   const [fullscreen, setFullscreen] = useState(false);
-  const { idle, wake, sleep } = useIdle(root, view?.phase === 'playing' && !help);
+  const { idle, wake, sleep } = useIdle(root, view?.phase === 'playing' && !view.audioOnly && !help);
 
   useEffect(() => {
     if (!video.current) return;
