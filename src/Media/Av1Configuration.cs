@@ -52,9 +52,18 @@ public static class Av1Configuration
         return true;
     }
 
-    /// <summary>Whether a record made here holds exactly this sequence header.</summary>
-    internal static bool Contains(ReadOnlySpan<byte> av1C, ReadOnlySpan<byte> header) =>
-        av1C.Length > HeaderBytes + 2 && av1C[(HeaderBytes + 2)..].SequenceEqual(header);
+    /// <summary>
+    /// Whether a stream with this sequence header is of the format that a record made here describes. Coding tools may
+    /// differ: SVT-AV1 announces other ones than it uses, and every key frame brings the header that counts.
+    /// </summary>
+    internal static bool Describes(ReadOnlySpan<byte> av1C, ReadOnlySpan<byte> header)
+    {
+        if (av1C.Length <= HeaderBytes + 2)
+            return false;
+        var own = av1C[(HeaderBytes + 2)..];
+        return own.SequenceEqual(header)
+            || (Av1Sequence.TryRead(own, out var left, out _) && Av1Sequence.TryRead(header, out var right, out _) && left.LooksLike(right));
+    }
 
     // AV1 in ISOBMFF §5; the second half only when it says something that is not the default.
     private static string CodecString(in Av1Sequence sequence)

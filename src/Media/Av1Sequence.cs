@@ -47,6 +47,12 @@ internal struct Av1Sequence
         return sequence.Info.TrySetSize(width, height) || Broken("picture size", out fault);
     }
 
+    /// <summary>Whether everything that an init segment or a playlist says is the same.</summary>
+    public readonly bool LooksLike(in Av1Sequence other) =>
+        (Profile, Level, HighTier, Monochrome, SubsamplingX, SubsamplingY, ChromaPosition)
+            == (other.Profile, other.Level, other.HighTier, other.Monochrome, other.SubsamplingX, other.SubsamplingY, other.ChromaPosition)
+        && (Info.Width, Info.Height, Info.BitDepthLuma, Info.Color) == (other.Info.Width, other.Info.Height, other.Info.BitDepthLuma, other.Info.Color);
+
     // §5.5.1, from timing_info_present_flag to the last operating point.
     private void ReadOperatingPoints(ref BitReader bits)
     {

@@ -73,7 +73,7 @@ internal static class Av1Units
                     break;
                 case SequenceHeader:
                     hasHeader = true;
-                    changes |= !Av1Configuration.Contains(format.Configuration.Span, content);
+                    changes |= !Av1Configuration.Describes(format.Configuration.Span, content);
                     break;
                 case Frame or FrameHeader when !hasPicture:
                     hasPicture = true;

@@ -64,6 +64,26 @@ public static class OpusConfiguration
         return true;
     }
 
+    /// <summary>Reads the content of a <c>dOps</c> box, as in a file.</summary>
+    public static bool TryReadBox(ReadOnlySpan<byte> box, out AudioFormat? format, out string? fault)
+    {
+        format = null;
+        if (box.Length < 11 || box[0] != 0)
+            return Broken("dOps is cut off", out fault);
+        Span<byte> head = stackalloc byte[HeadBytes + 2 + 8];
+        if (box.Length > head.Length - 8)
+            return Broken("dOps is too large", out fault);
+        head.Clear();
+        "OpusHead"u8.CopyTo(head);
+        head[8] = 1;
+        head[9] = box[1];
+        BinaryPrimitives.WriteUInt16LittleEndian(head[10..], BinaryPrimitives.ReadUInt16BigEndian(box[2..]));
+        BinaryPrimitives.WriteUInt32LittleEndian(head[12..], BinaryPrimitives.ReadUInt32BigEndian(box[4..]));
+        BinaryPrimitives.WriteUInt16LittleEndian(head[16..], BinaryPrimitives.ReadUInt16BigEndian(box[8..]));
+        box[10..].CopyTo(head[18..]);
+        return TryRead(head[..(8 + box.Length)], out format, out fault);
+    }
+
     private static bool Broken(string what, out string? fault)
     {
         fault = "Opus: " + what;

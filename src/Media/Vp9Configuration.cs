@@ -40,23 +40,48 @@ public static class Vp9Configuration
         var color = record.IsEmpty ? ColorOf(frame) : new ColorDescription(record[3], record[4], record[5], (record[2] & 1) != 0);
         // The frame knows profile and depth; 4:2:0 has two chroma positions, which only the record tells apart.
         var subsampling = !record.IsEmpty && frame.Subsampling == 1 && (record[2] >> 1 & 7) <= 1 ? record[2] >> 1 & 7 : frame.Subsampling;
+        format = Build(info, frame.Profile, level, frame.BitDepth, subsampling, color);
+        return true;
+    }
+
+    /// <summary>Reads a record whose picture size is known from elsewhere: from a file's sample entry.</summary>
+    /// <param name="vpcC">The record with version and flags.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="format">The format, or null on failure.</param>
+    /// <param name="fault">Why it can't be read; null on success.</param>
+    public static bool TryReadBox(ReadOnlySpan<byte> vpcC, int width, int height, out VideoFormat? format, out string? fault)
+    {
+        format = null;
+        fault = null;
+        if (vpcC.Length < RecordBytes || vpcC[0] != 1)
+            return Broken("configuration is cut off", out fault);
+        var info = default(SequenceInfo);
+        if (!info.TrySetSize(width, height))
+            return Broken("picture size", out fault);
+        var color = new ColorDescription(vpcC[7], vpcC[8], vpcC[9], (vpcC[6] & 1) != 0);
+        format = Build(info, vpcC[4], vpcC[5], vpcC[6] >> 4, vpcC[6] >> 1 & 7, color);
+        return true;
+    }
+
+    private static VideoFormat Build(SequenceInfo info, int profile, int level, int depth, int subsampling, ColorDescription color)
+    {
         var configuration = new byte[RecordBytes];
         configuration[0] = 1;
-        configuration[4] = (byte)frame.Profile;
+        configuration[4] = (byte)profile;
         configuration[5] = (byte)level;
-        configuration[6] = (byte)(frame.BitDepth << 4 | subsampling << 1 | (color.FullRange ? 1 : 0));
+        configuration[6] = (byte)(depth << 4 | subsampling << 1 | (color.FullRange ? 1 : 0));
         configuration[7] = color.Primaries;
         configuration[8] = color.Transfer;
         configuration[9] = color.Matrix;
         info.Color = color is { Primaries: 2, Transfer: 2, Matrix: 2, FullRange: false } ? null : color;
-        var codecString = string.Create(CultureInfo.InvariantCulture, $"vp09.{frame.Profile:00}.{level:00}.{frame.BitDepth:00}");
+        var codecString = string.Create(CultureInfo.InvariantCulture, $"vp09.{profile:00}.{level:00}.{depth:00}");
         if (color is not { Primaries: 1 or 2, Transfer: 1 or 2, Matrix: 1 or 2, FullRange: false } || subsampling > 1)
         {
             codecString += string.Create(CultureInfo.InvariantCulture,
                 $".{subsampling:00}.{color.Primaries:00}.{color.Transfer:00}.{color.Matrix:00}.{(color.FullRange ? 1 : 0):00}");
         }
-        format = info.ToFormat(Codec.Vp9, codecString, configuration);
-        return true;
+        return info.ToFormat(Codec.Vp9, codecString, configuration);
     }
 
     /// <summary>Whether a key frame has the profile and depth of a record made here.</summary>
