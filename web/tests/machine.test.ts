@@ -67,6 +67,18 @@ test('Stalled_Starved_SaysSoUntilItPlays', () => {
   assert.equal(step(model, { type: 'playing' }).model.problem, null);
 });
 
+test('Loading_NothingComes_SaysSo', () => {
+  const { model } = run(live('a'), { type: 'starved' });
+  assert.equal(model.phase, 'loading');
+  assert.equal(model.problem?.kind, 'starved');
+  assert.equal(run(offline, { type: 'starved' }).model.problem, null);
+});
+
+test('Stuck_MediaAtHandThatDoesNotPlay_StartsAnew', () => {
+  const { effects } = run(live('a'), { type: 'playing' }, { type: 'stalled' }, { type: 'stuck' });
+  assert.deepEqual(effects, ['detach', 'plan-retry', 'ask']);
+});
+
 test('Ended_SameBroadcastStillCalledLive_IsNotPlayedAgainAtOnce', () => {
   const { model, effects } = run(live('a'), { type: 'playing' }, { type: 'ended' }, live('a'));
   assert.equal(model.phase, 'ended');

@@ -153,7 +153,8 @@ export function step(model: Model, input: Input): Step {
       return fail(model, { kind: 'media', detail: input.detail });
 
     case 'starved':
-      return stay(model.phase === 'stalled' ? { ...model, problem: { kind: 'starved' } } : model);
+      if (model.attached === null || (model.phase !== 'stalled' && model.phase !== 'loading')) return stay(model);
+      return stay({ ...model, problem: { kind: 'starved' } });
 
     case 'stuck':
       if (model.attached === null || (model.phase !== 'stalled' && model.phase !== 'loading')) return stay(model);

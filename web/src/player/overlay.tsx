@@ -24,7 +24,7 @@ export function Overlay({ channel, view, onPlay, onRetry }: OverlayProps) {
   if (problem) {
     const message = describeProblem(problem);
     return (
-      <Panel title={message.title} text={message.text} busy={message.busy} kind={phase === 'stalled' ? 'dim' : 'full'}>
+      <Panel title={message.title} text={message.text} busy={message.busy} kind={phase === 'error' ? 'full' : 'dim'}>
         {phase === 'error' && problem.kind !== 'unsupported' && (
           <button type="button" class="plain-button" onClick={onRetry}>
             Try again now

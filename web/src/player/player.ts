@@ -408,11 +408,9 @@ export class Player {
     }
     if (this.#engine !== null && !moves && this.#stalledSince > 0 && now - this.#stalledSince > longStallMs && !this.#playBlocked) {
       const fresh = this.#engine.advancedAt() > this.#stalledSince + 1000;
-      if (phase === 'stalled' && !fresh) this.#send({ type: 'starved' });
+      if (!fresh) this.#send({ type: 'starved' });
       // Longer than that with media at hand: only a new start helps.
-      if (fresh && (phase === 'stalled' || phase === 'loading') && now - this.#stalledSince > 2 * longStallMs) {
-        this.#send({ type: 'stuck' });
-      }
+      else if (now - this.#stalledSince > 2 * longStallMs) this.#send({ type: 'stuck' });
     }
     this.#keepPace();
     this.#publish();
