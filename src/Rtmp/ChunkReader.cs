@@ -35,6 +35,12 @@ internal sealed class ChunkReader : IDisposable
     private Dictionary<int, ChunkStream>? far;
     private int streamCount;
     private int partialLength;
+
+    // Bytes taken for a header that were none: they come before the input. At the end of the array.
+    private readonly byte[] held = new byte[3];
+    private int heldStart;
+    private int heldLength;
+
     private int chunkBytes = DefaultChunkBytes;
     private long unfinishedBytes;
 
@@ -63,7 +69,30 @@ internal sealed class ChunkReader : IDisposable
     /// Reads up to the end of the next message and advances <paramref name="input"/> past what it took. Done: a message,
     /// and perhaps more input. NeedMoreData: all input is taken. InvalidData: <see cref="Violation"/> says why.
     /// </summary>
-    public OperationStatus Read(ref ReadOnlySpan<byte> input, out ChunkMessage message)
+    public OperationStatus Read(scoped ref ReadOnlySpan<byte> input, out ChunkMessage message)
+    {
+        while (true)
+        {
+            OperationStatus status;
+            if (heldLength == 0)
+            {
+                status = ReadFrom(ref input, out message);
+                if (heldLength > 0)
+                    continue;
+                return status;
+            }
+            ReadOnlySpan<byte> rest = held.AsSpan(heldStart, heldLength);
+            heldLength = 0;
+            status = ReadFrom(ref rest, out message);
+            heldStart = held.Length - rest.Length;
+            heldLength = rest.Length;
+            if (status != OperationStatus.NeedMoreData)
+                return status;
+        }
+    }
+
+    /// <summary>Reads up to the end of the next message, or until bytes are held that come before the input.</summary>
+    private OperationStatus ReadFrom(scoped ref ReadOnlySpan<byte> input, out ChunkMessage message)
     {
         message = default;
         if (Violation is not null)
@@ -75,6 +104,8 @@ internal sealed class ChunkReader : IDisposable
                 var status = ReadHeader(ref input);
                 if (status != OperationStatus.Done)
                     return status;
+                if (heldLength > 0)
+                    return OperationStatus.NeedMoreData;
             }
             var stream = current!;
             if (stream.Target == ChunkTarget.Control && chunkLeft == stream.Length && input.Length >= chunkLeft)
@@ -150,7 +181,7 @@ internal sealed class ChunkReader : IDisposable
     }
 
     /// <summary>Copies payload to the end of the chunk, and of those behind it while they continue the same message.</summary>
-    private bool Fill(ChunkStream stream, ref ReadOnlySpan<byte> input)
+    private bool Fill(ChunkStream stream, scoped ref ReadOnlySpan<byte> input)
     {
         var target = stream.Target switch
         {
@@ -190,7 +221,7 @@ internal sealed class ChunkReader : IDisposable
         return stream.Control;
     }
 
-    private OperationStatus ReadHeader(ref ReadOnlySpan<byte> input)
+    private OperationStatus ReadHeader(scoped ref ReadOnlySpan<byte> input)
     {
         if (partialLength == 0)
         {
@@ -217,9 +248,22 @@ internal sealed class ChunkReader : IDisposable
             return result;
         }
         if (result == OperationStatus.Done)
-            input = input[(used - partialLength)..];
+        {
+            // What looked like the start of a repeated extended timestamp was payload, and perhaps the next header.
+            if (used < partialLength)
+                Hold(partialHeader.AsSpan(used, partialLength - used));
+            else
+                input = input[(used - partialLength)..];
+        }
         partialLength = 0;
         return result;
+    }
+
+    private void Hold(ReadOnlySpan<byte> bytes)
+    {
+        heldLength = bytes.Length;
+        heldStart = held.Length - bytes.Length;
+        bytes.CopyTo(held.AsSpan(heldStart));
     }
 
     //  0 1 2 3 4 5 6 7

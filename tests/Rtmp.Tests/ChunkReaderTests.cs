@@ -52,6 +52,24 @@ public sealed class ChunkReaderTests
         AssertEachWay(bytes, [$"9 {0x01020304} 129"]);
     }
 
+    [Theory]
+    [InlineData("01", "9 16909060 129")]
+    [InlineData("0102", "9 16909060 130")]
+    [InlineData("010203", "9 16909060 131")]
+    [InlineData("01020309", "9 16909060 132")]
+    public void Read_Type3WithoutRepetitionButLikeIt_LosesNoByte(string tail, string expected)
+    {
+        // After the tail comes the header of another chunk stream: 02 00 continues to look like the timestamp after 01.
+        var rest = Convert.FromHexString(tail);
+        byte[] bytes =
+        [
+            0x06, 0xFF, 0xFF, 0xFF, 0, 0, (byte)(128 + rest.Length), Video, 1, 0, 0, 0, 1, 2, 3, 4, .. new byte[128],
+            0xC6, .. rest, 0x02, 0, 0, 5, 0, 0, 2, 8, 0, 0, 0, 0, 7, 7, 0x42, 0, 0, 1, 0, 0, 1, 8, 9,
+        ];
+        AssertEachWay(bytes, [expected, "8 5 2", "8 6 1"]);
+        Assert.EndsWith(tail, Read(bytes, 1, full: true)[0], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Read_Type3WithTheMessageTimeInsteadOfTheDelta_IsTakenAsRepetition()
     {
