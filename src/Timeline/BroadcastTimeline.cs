@@ -182,7 +182,7 @@ public sealed class BroadcastTimeline
     public ReadOnlyMemory<byte>? ReadInit(string rendition, int number)
     {
         lock (gate)
-            return byName.TryGetValue(rendition, out var log) ? log.Init(number) : null;
+            return byName.TryGetValue(rendition, out var log) ? log.Init(number) : (ReadOnlyMemory<byte>?)null;
     }
 
     /// <summary>One rendition now, or null when no period has named it yet.</summary>

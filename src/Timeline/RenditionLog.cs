@@ -57,7 +57,7 @@ internal sealed class RenditionLog
 
     public void Touch() => Version++;
 
-    public ReadOnlyMemory<byte>? Init(int number) => (uint)number < (uint)inits.Count ? inits[number] : null;
+    public ReadOnlyMemory<byte>? Init(int number) => (uint)number < (uint)inits.Count ? inits[number] : (ReadOnlyMemory<byte>?)null;
 
     public void BeginPeriod(Period period, NewRendition? announced)
     {
