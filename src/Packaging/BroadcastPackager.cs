@@ -375,7 +375,7 @@ public sealed class BroadcastPackager : IDisposable
             {
                 // Silence before the first frame is laid so that it ends at it: real frames keep their own time.
                 follower.Started = true;
-                track.Expected += (unit.DecodeTime - track.Expected) % duration;
+                track.Expected += Math.Max(0, unit.DecodeTime - track.Expected) % duration;
                 if (!track.HasSamples)
                     track.SegmentStart = track.Expected;
                 hole = unit.DecodeTime > track.Expected;

@@ -52,7 +52,7 @@ internal sealed class PackagedTrack
         NominalDuration = format switch
         {
             AudioFormat { SamplesPerFrame: > 0 } counted => counted.SamplesPerFrame,
-            { Codec: Codec.Opus } => 960,
+            { Codec: Codec.Opus } => SilentFrame.OpusSamples,
             { Codec: Codec.Flac } => 4096,
             _ => Timescale / 30,
         };
@@ -88,7 +88,7 @@ internal sealed class PackagedTrack
         if (!silenceKnown)
         {
             silenceKnown = true;
-            if (Format is AudioFormat audio && Silence.TryGet(audio, out var bytes))
+            if (Format is AudioFormat audio && SilentFrame.TryGet(audio, out var bytes))
                 silence = arena.Copy(bytes.Span);
         }
         frame = silence.Share();

@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace Millrace.Packaging;
 
 /// <summary>How broadcasts are cut (configuration section <c>Packaging</c>). Read when a broadcast goes on air.</summary>
@@ -7,6 +9,7 @@ public sealed class PackagingOptions
     /// Wanted length of a segment. 0.5 to 10 s, default 2 s: the usual key frame interval of live encoders, and short
     /// enough that players which know no parts stay within 6 s. EXT-X-TARGETDURATION is this, rounded up to whole seconds.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.5", "00:00:10")]
     public TimeSpan SegmentDuration { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
@@ -14,12 +17,14 @@ public sealed class PackagingOptions
     /// three parts then is one second, with three requests a second per rendition. PART-TARGET is the nearest length
     /// that whole frames fill.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:00:02")]
     public TimeSpan PartDuration { get; set; } = TimeSpan.FromMilliseconds(333);
 
     /// <summary>
     /// How much media audio may bring beyond the newest picture before it stops waiting to hear whether a segment is cut
     /// there. 0.1 to 2 s, default 0.7 s: encoders interleave within 0.5 s, and each waiting frame is latency.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:00:02")]
     public TimeSpan MaxInterleave { get; set; } = TimeSpan.FromMilliseconds(700);
 
     /// <summary>
@@ -27,6 +32,7 @@ public sealed class PackagingOptions
     /// its codec, with gap segments). 0.3 to 5 s, default 1 s: later than any encoder's interleaving, sooner than players'
     /// buffers at the live edge run dry. Doubles as far as 5 s for a stream whose audio really arrives that late.
     /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.3", "00:00:05")]
     public TimeSpan MaxAudioLag { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>

@@ -6,7 +6,7 @@ namespace Millrace.Rtmp;
 
 /// <summary>Reads the AMF0 values of one whole message, one after the other (AMF0 specification §2).</summary>
 /// <remarks>After a false, <see cref="Violation"/> says why; the reader is then of no more use.</remarks>
-internal ref struct Amf0Reader(ReadOnlySpan<byte> input, AmfLimits limits)
+public ref struct Amf0Reader(ReadOnlySpan<byte> input, AmfLimits limits)
 {
     private readonly ReadOnlySpan<byte> input = input;
     private AmfBudget budget = new(limits);

@@ -1,0 +1,367 @@
+using Millrace.Core;
+using Millrace.Media;
+using Millrace.Packaging;
+
+namespace Millrace.Ingest;
+
+/// <summary>
+/// One time on air of a channel, over all publish sessions that make it up: finds out the tracks, freezes the low-latency
+/// contract, opens the sink, and begins a new period whenever formats, tracks or the publisher's clock changed.
+/// </summary>
+/// <remarks>
+/// Access units come from the session's connection; who is the session, and whether the broadcast has ended, is changed by
+/// other threads. A lock keeps them apart: held for one access unit or one change, never while anything waits, and in the
+/// steady state taken by one thread only.
+/// </remarks>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "End() releases everything; the directory owns it.")]
+public sealed class Broadcast
+{
+    /// <summary>Rendition name of the video that came in.</summary>
+    public const string VideoRendition = "source";
+
+    /// <summary>Rendition name of the audio that came in.</summary>
+    public const string AudioRendition = "audio";
+
+    private readonly Lock gate = new();
+    private readonly IngestOptions ingest;
+    private readonly PackagingOptions packaging;
+    private readonly IBroadcastSinkFactory sinks;
+    private readonly MediaBlockPool pool;
+    private PublishSession? session;
+    private PeriodDiscovery? discovery;
+    private IBroadcastSink? sink;
+    private BroadcastPackager? packager;
+    private VideoFormat? video;
+    private AudioFormat? audio;
+    private BroadcastState state = BroadcastState.Discovering;
+    private int sessions;
+    private IngestCounters past;
+    private long droppedBeforeStart;
+
+    // From the session's clock to the broadcast's, in the video's timescale and in the audio's.
+    private MediaTime shift = new(0, VideoFormat.VideoTimescale);
+    private long videoShift;
+    private long audioShift;
+    private bool clockContinues;
+
+    private long keyTime = long.MinValue;
+    private int picturesOfGop;
+    private double frameRate;
+    private double gopSeconds;
+    private long keyReceivedAt;
+    private double newestVideo;
+    private double newestAudio;
+
+    internal Broadcast(
+        ChannelName channel, BroadcastId id, DateTimeOffset startedAt, IngestOptions ingest, PackagingOptions packaging,
+        IBroadcastSinkFactory sinks, MediaBlockPool pool)
+    {
+        Channel = channel;
+        Id = id;
+        StartedAt = startedAt;
+        this.ingest = ingest;
+        this.packaging = packaging;
+        this.sinks = sinks;
+        this.pool = pool;
+    }
+
+    /// <summary>Whose it is.</summary>
+    public ChannelName Channel { get; }
+
+    /// <summary>Its id.</summary>
+    public BroadcastId Id { get; }
+
+    /// <summary>When its first publisher came.</summary>
+    public DateTimeOffset StartedAt { get; }
+
+    /// <summary>Its health now. Any thread.</summary>
+    public BroadcastHealth ReadHealth()
+    {
+        lock (gate)
+        {
+            var all = past;
+            if (session is not null)
+                all.Add(session.Counters);
+            all.BeforeRandomAccess += droppedBeforeStart;
+            return new BroadcastHealth(
+                state, sessions, video?.CodecString, audio?.CodecString, video?.Width ?? 0, video?.Height ?? 0, frameRate, gopSeconds,
+                keyReceivedAt == 0 ? null : new DateTimeOffset(keyReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0,
+                session?.AudioError ?? 0, video is null || audio is null ? 0 : newestAudio - newestVideo,
+                all, session?.Repairs ?? default, packager?.Counters ?? default);
+        }
+    }
+
+    /// <summary>The session that publishes now, or null.</summary>
+    internal PublishSession? Session
+    {
+        get
+        {
+            lock (gate)
+                return session;
+        }
+    }
+
+    /// <summary>Whether anything was handed to a sink.</summary>
+    internal bool WasOnAir
+    {
+        get
+        {
+            lock (gate)
+                return sink is not null;
+        }
+    }
+
+    /// <summary>A session begins. The one before has been detached.</summary>
+    internal void Attach(PublishSession next)
+    {
+        lock (gate)
+        {
+            session = next;
+            sessions++;
+            discovery = new PeriodDiscovery();
+            clockContinues = false;
+        }
+    }
+
+    /// <summary>The session is over: what waits goes out, and the sink learns that nothing comes for a while. False when it was not the current one.</summary>
+    internal bool Detach(PublishSession old)
+    {
+        lock (gate)
+        {
+            if (session != old)
+                return false;
+            past.Add(old.Counters);
+            session = null;
+            discovery?.Dispose();
+            discovery = null;
+            keyTime = long.MinValue;
+            if (packager is { IsOpen: true })
+                packager.EndPeriod();
+            if (state == BroadcastState.OnAir)
+            {
+                state = BroadcastState.Suspended;
+                sink!.Suspend();
+            }
+            return true;
+        }
+    }
+
+    /// <summary>The broadcast is over. False when it was before.</summary>
+    internal bool End()
+    {
+        lock (gate)
+        {
+            if (state == BroadcastState.Ended)
+                return false;
+            if (session is not null)
+                Detach(session);
+            state = BroadcastState.Ended;
+            sink?.End();
+            packager?.Dispose();
+            return true;
+        }
+    }
+
+    /// <summary>Metadata says which tracks are to come.</summary>
+    internal void Expect(PublishSession from, bool? hasVideo, bool? hasAudio)
+    {
+        lock (gate)
+        {
+            if (session != from || discovery is null)
+                return;
+            discovery.ExpectVideo = hasVideo;
+            discovery.ExpectAudio = hasAudio;
+        }
+    }
+
+    /// <summary>A track's format, known or changed.</summary>
+    internal void SetFormat(PublishSession from, TrackFormat format)
+    {
+        lock (gate)
+        {
+            if (session != from)
+                return;
+            if (discovery is null)
+            {
+                if (format.Equals(format is VideoFormat ? video : audio) && !HdrChanged(format))
+                    return;
+                discovery = new PeriodDiscovery { Video = video, Audio = audio };
+            }
+            if (format is VideoFormat newVideo)
+            {
+                if (discovery.Video is not null && !discovery.Video.Equals(newVideo))
+                    droppedBeforeStart += discovery.Forget(MediaKind.Video);
+                discovery.Video = newVideo;
+            }
+            else if (format is AudioFormat newAudio)
+            {
+                if (discovery.Audio is not null && !discovery.Audio.Equals(newAudio))
+                    droppedBeforeStart += discovery.Forget(MediaKind.Audio);
+                discovery.Audio = newAudio;
+            }
+        }
+    }
+
+    private bool HdrChanged(TrackFormat format) => format is VideoFormat next && (next.Hdr, next.Color) != (video!.Hdr, video.Color)
+        && !(next.Color == video.Color && SameHdr(next.Hdr, video.Hdr));
+
+    private static bool SameHdr(HdrMetadata? a, HdrMetadata? b) =>
+        (a?.MasteringDisplay ?? default).Span.SequenceEqual((b?.MasteringDisplay ?? default).Span)
+        && (a?.ContentLight ?? default).Span.SequenceEqual((b?.ContentLight ?? default).Span);
+
+    /// <summary>
+    /// Takes over an access unit on the session's clock. False when the session is no longer the broadcast's; the access
+    /// unit is released then.
+    /// </summary>
+    internal bool Append(PublishSession from, MediaKind kind, in AccessUnit unit)
+    {
+        lock (gate)
+        {
+            if (session != from)
+            {
+                unit.Payload.Release();
+                return false;
+            }
+            Measure(kind, unit);
+            if (discovery is null)
+                Hand(kind, unit);
+            else if (packager is { IsOpen: true })
+                AppendChanging(kind, unit);
+            else
+                AppendDiscovering(kind, unit);
+            return true;
+        }
+    }
+
+    private void AppendDiscovering(MediaKind kind, in AccessUnit unit)
+    {
+        droppedBeforeStart += discovery!.Add(kind, unit);
+        if (discovery.IsReady(ingest.TrackDiscovery, sink is null ? packaging.PartDuration : TimeSpan.Zero))
+            StartPeriod();
+    }
+
+    /// <summary>
+    /// Formats changed in mid-stream. The open period goes on with what it can carry until the next random access point of
+    /// the video, where the new one begins; audio alone begins at once.
+    /// </summary>
+    private void AppendChanging(MediaKind kind, in AccessUnit unit)
+    {
+        var next = discovery!;
+        var carried = kind == MediaKind.Video ? video is not null && video.Equals(next.Video) : audio is not null && audio.Equals(next.Audio);
+        var begins = kind == MediaKind.Video ? unit.IsRandomAccess : next.Video is null;
+        if (begins)
+        {
+            droppedBeforeStart += next.Add(kind, unit);
+            StartPeriod();
+        }
+        else if (carried)
+        {
+            Hand(kind, unit);
+        }
+        else if (kind == MediaKind.Video)
+        {
+            droppedBeforeStart++;
+            unit.Payload.Release();
+        }
+        else
+        {
+            droppedBeforeStart += next.Add(kind, unit);
+        }
+    }
+
+    private void StartPeriod()
+    {
+        var next = discovery!;
+        discovery = null;
+        if (packager is { IsOpen: true })
+            packager.EndPeriod();
+        var leadIndex = next.Lead();
+        var lead = next.Held[leadIndex].Unit;
+        video = next.Video;
+        audio = next.Audio;
+        if (sink is null)
+            GoOnAir(next);
+
+        // The session's clock goes on in the broadcast's: strictly behind all media so far, and otherwise as it came.
+        var timescale = video is null ? audio!.Timescale : VideoFormat.VideoTimescale;
+        var end = packager!.End.In(timescale).Ticks + (packager.NextSegment > 0 ? 1 : 0);
+        var needed = end - Math.Min(lead.DecodeTime, lead.PresentationTime);
+        if (!clockContinues || needed > shift.In(timescale).Ticks)
+            shift = new MediaTime(needed, timescale);
+        clockContinues = true;
+        videoShift = shift.In(VideoFormat.VideoTimescale).Ticks;
+        audioShift = audio is null ? 0 : shift.In(audio.Timescale).Ticks;
+        var own = video is null ? audioShift : videoShift;
+        var start = new MediaTime(lead.PresentationTime + own, timescale);
+
+        var renditions = new List<(string, TrackFormat)>(2);
+        if (video is not null)
+            renditions.Add((VideoRendition, video));
+        if (audio is not null)
+            renditions.Add((AudioRendition, audio));
+        packager.BeginPeriod(start, lead.DecodeTime + own, new DateTimeOffset(lead.ReceivedAt, TimeSpan.Zero), renditions);
+        state = BroadcastState.OnAir;
+
+        for (var i = 0; i < next.Held.Count; i++)
+        {
+            var (kind, unit) = next.Held[i];
+            var before = kind == MediaKind.Video || video is null
+                ? i < leadIndex
+                : unit.PresentationTime + audioShift < start.In(audio!.Timescale).Ticks;
+            if (before)
+            {
+                droppedBeforeStart++;
+                unit.Payload.Release();
+                continue;
+            }
+            Hand(kind, unit);
+        }
+        next.Held.Clear();
+    }
+
+    private void GoOnAir(PeriodDiscovery first)
+    {
+        var audioFrame = audio is null ? 0
+            : (double)(first.AudioFrameSamples > 0 ? first.AudioFrameSamples : (uint)audio.SamplesPerFrame) / audio.Timescale;
+        var contract = new LowLatencyContract(
+            (int)Math.Max(1, Math.Ceiling(packaging.SegmentDuration.TotalSeconds)),
+            PartTarget.Derive(packaging.PartDuration, video is null ? [] : first.Pictures, audioFrame));
+        sink = sinks.Open(Channel, Id, contract, StartedAt);
+        packager = new BroadcastPackager(contract, packaging, pool, sink);
+    }
+
+    /// <summary>Hands an access unit to the open period, on the broadcast's clock.</summary>
+    private void Hand(MediaKind kind, in AccessUnit unit)
+    {
+        if (kind == MediaKind.Video)
+        {
+            packager!.Append(0, unit with { DecodeTime = unit.DecodeTime + videoShift });
+            return;
+        }
+        var decodeTime = unit.DecodeTime + audioShift;
+        packager!.Append(video is null ? 0 : 1, unit with { DecodeTime = decodeTime });
+    }
+
+    private void Measure(MediaKind kind, in AccessUnit unit)
+    {
+        if (kind == MediaKind.Audio)
+        {
+            var timescale = discovery?.Audio?.Timescale ?? audio!.Timescale;
+            newestAudio = (double)unit.DecodeTime / timescale;
+            return;
+        }
+        newestVideo = (double)unit.DecodeTime / VideoFormat.VideoTimescale;
+        if (unit.IsRandomAccess)
+        {
+            if (keyTime != long.MinValue && unit.DecodeTime > keyTime)
+            {
+                gopSeconds = (double)(unit.DecodeTime - keyTime) / VideoFormat.VideoTimescale;
+                frameRate = picturesOfGop / gopSeconds;
+            }
+            keyTime = unit.DecodeTime;
+            keyReceivedAt = unit.ReceivedAt;
+            picturesOfGop = 0;
+        }
+        picturesOfGop++;
+    }
+}

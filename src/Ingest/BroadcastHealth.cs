@@ -1,0 +1,49 @@
+using Millrace.Packaging;
+
+namespace Millrace.Ingest;
+
+/// <summary>Where a broadcast stands.</summary>
+public enum BroadcastState
+{
+    /// <summary>A publisher is there, but nothing to be seen yet.</summary>
+    Discovering,
+    /// <summary>On air.</summary>
+    OnAir,
+    /// <summary>On air, its publisher gone; waiting for it to come back.</summary>
+    Suspended,
+    /// <summary>Over.</summary>
+    Ended,
+}
+
+/// <summary>A broadcast's health at one moment.</summary>
+/// <param name="State">Where it stands.</param>
+/// <param name="Sessions">Publish sessions so far.</param>
+/// <param name="VideoCodec">RFC 6381 codec, or null without video.</param>
+/// <param name="AudioCodec">RFC 6381 codec, or null without audio.</param>
+/// <param name="Width">Pixels, or 0.</param>
+/// <param name="Height">Pixels, or 0.</param>
+/// <param name="FrameRate">Pictures per second of the last GOP, or 0.</param>
+/// <param name="GopSeconds">Length of the last GOP, or 0.</param>
+/// <param name="LastKeyFrame">When the last random access point of the video arrived, or null.</param>
+/// <param name="BitsPerSecond">What came in over the last 5 s.</param>
+/// <param name="AudioError">Seconds by which the audio's own count lags the publisher's clock.</param>
+/// <param name="AudioVideoSkew">Seconds that the newest audio is ahead of the newest picture: interleaving.</param>
+/// <param name="Ingest">What came and was dropped, over all sessions.</param>
+/// <param name="Repairs">Timestamp repairs of the current session.</param>
+/// <param name="Packaging">What packaging had to bend.</param>
+public sealed record BroadcastHealth(
+    BroadcastState State,
+    int Sessions,
+    string? VideoCodec,
+    string? AudioCodec,
+    int Width,
+    int Height,
+    double FrameRate,
+    double GopSeconds,
+    DateTimeOffset? LastKeyFrame,
+    long BitsPerSecond,
+    double AudioError,
+    double AudioVideoSkew,
+    IngestCounters Ingest,
+    RepairCounters Repairs,
+    PackagingCounters Packaging);

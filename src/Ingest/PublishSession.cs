@@ -1,0 +1,331 @@
+using Millrace.Core;
+using Millrace.Media;
+using Millrace.Rtmp;
+
+namespace Millrace.Ingest;
+
+/// <summary>
+/// One publisher's media on its way into a broadcast: FLV tags are read, codec configurations become formats, timestamps
+/// are repaired, pictures are looked at, and what is left are access units.
+/// </summary>
+/// <remarks>
+/// Made by <see cref="BroadcastDirectory.Publish"/>. The methods are called by one thread at a time, the connection's. Each
+/// returns null as long as the stream goes on; else the reason, which the shell sends and then closes. After
+/// <see cref="Close"/> or a rejection everything is ignored.
+/// </remarks>
+public sealed class PublishSession : IDisposable
+{
+    private readonly BroadcastDirectory directory;
+    private readonly IngestOptions options;
+    private readonly MediaArena arena;
+    private readonly Action<PublishRejection> onEvicted;
+    private readonly TimestampRepair repair = new();
+    private readonly BitrateMeter bitrate = new();
+    private IngestCounters counters;
+    private PublishRejection? ended;
+    private VideoFormat? video;
+    private AudioFormat? audio;
+    private byte[]? videoConfiguration;
+    private byte[]? audioConfiguration;
+    private Codec? videoCodec;
+    private Codec? audioCodec;
+    private (ColorDescription? Color, HdrMetadata? Hdr) hdr;
+    private long damageSince;
+    private int damage;
+    private long lastReceivedAt;
+
+    internal PublishSession(
+        BroadcastDirectory directory, Broadcast broadcast, IngestOptions options, MediaBlockPool pool, long now, Action<PublishRejection> onEvicted)
+    {
+        this.directory = directory;
+        this.options = options;
+        this.onEvicted = onEvicted;
+        Broadcast = broadcast;
+        arena = new MediaArena(pool);
+        lastReceivedAt = now;
+    }
+
+    /// <summary>What it publishes to.</summary>
+    public Broadcast Broadcast { get; }
+
+    /// <summary>When the last message came, in UTC ticks. Read by any thread.</summary>
+    public long LastReceivedAt => Volatile.Read(ref lastReceivedAt);
+
+    internal ref readonly IngestCounters Counters => ref counters;
+
+    internal RepairCounters Repairs => repair.Counters;
+
+    internal double AudioError => repair.AudioError;
+
+    internal long BitsPerSecond => bitrate.BitsPerSecond;
+
+    /// <summary>Takes the body of a video message. The reference passes to the session.</summary>
+    /// <param name="payload">The FLV video tag.</param>
+    /// <param name="timestamp">RTMP milliseconds.</param>
+    /// <param name="receivedAt">When its last byte came, in UTC ticks.</param>
+    public PublishRejection? OnVideo(MediaBuffer payload, uint timestamp, long receivedAt)
+    {
+        try
+        {
+            return Begin(payload.Length, receivedAt) ?? ReadVideo(payload, timestamp, receivedAt);
+        }
+        finally
+        {
+            payload.Release();
+        }
+    }
+
+    /// <summary>Takes the body of an audio message. The reference passes to the session.</summary>
+    /// <param name="payload">The FLV audio tag.</param>
+    /// <param name="timestamp">RTMP milliseconds.</param>
+    /// <param name="receivedAt">When its last byte came, in UTC ticks.</param>
+    public PublishRejection? OnAudio(MediaBuffer payload, uint timestamp, long receivedAt)
+    {
+        try
+        {
+            return Begin(payload.Length, receivedAt) ?? ReadAudio(payload, timestamp, receivedAt);
+        }
+        finally
+        {
+            payload.Release();
+        }
+    }
+
+    /// <summary>Takes a data message.</summary>
+    public PublishRejection? OnData(scoped in DataMessage message, long receivedAt)
+    {
+        if (Begin(message.Raw.Length, receivedAt) is { } over)
+            return over;
+        counters.DataMessages++;
+        var data = StreamData.From(message);
+        if (data is StreamMetadata metadata)
+            Broadcast.Expect(this, metadata.HasVideo, metadata.HasAudio);
+        directory.Report(Broadcast, data);
+        return null;
+    }
+
+    /// <summary>The connection is gone, or the publisher ended its stream. May be called more than once.</summary>
+    public void Close()
+    {
+        ended ??= new PublishRejection(PublishRejectionReason.ShuttingDown, "The stream was ended.");
+        directory.Close(this);
+        arena.Dispose();
+    }
+
+    /// <inheritdoc cref="Close"/>
+    public void Dispose() => Close();
+
+    /// <summary>Tells the shell that the broadcast belongs to someone else now. Called by any thread, outside of locks.</summary>
+    internal void Evict(PublishRejection reason) => onEvicted(reason);
+
+    private PublishRejection? Begin(int bytes, long receivedAt)
+    {
+        if (ended is not null)
+            return ended;
+        Volatile.Write(ref lastReceivedAt, receivedAt);
+        counters.Bytes += bytes;
+        bitrate.Add(bytes, receivedAt);
+        if (bitrate.BitsPerSecond <= options.MaxBitrate)
+            return null;
+        return ended = new PublishRejection(PublishRejectionReason.BitrateTooHigh, string.Create(
+            System.Globalization.CultureInfo.InvariantCulture,
+            $"More than {options.MaxBitrate / 1e6:0.###} Mbit/s over {BitrateMeter.Window.TotalSeconds:0} s: lower the encoder's bitrate."));
+    }
+
+    private PublishRejection? ReadVideo(MediaBuffer payload, uint timestamp, long receivedAt)
+    {
+        var bytes = payload.Span;
+        if (!FlvVideoTag.TryRead(bytes, out var tag, out var fault))
+            return Refuse(fault);
+        if (!tag.TryGetTrack(bytes, 0, out tag))
+        {
+            counters.Ignored++;
+            return null;
+        }
+        var body = bytes.Slice(tag.BodyOffset, tag.BodyLength);
+        switch (tag.Kind)
+        {
+            case FlvPacketKind.SequenceStart:
+                videoCodec = tag.Codec;
+                videoConfiguration = body.ToArray();
+                if (CodecConfiguration.NeedsFirstFrame(tag.Codec))
+                {
+                    video = null;
+                    return null;
+                }
+                return ReadVideoFormat(body, default);
+            case FlvPacketKind.Metadata:
+                if (HdrColorInfo.TryRead(body, out hdr.Color, out hdr.Hdr) && video is not null)
+                    SetVideo(video);
+                return null;
+            case FlvPacketKind.CodedFrames when body.Length > 0:
+                break;
+            default:
+                counters.Ignored++;
+                return null;
+        }
+
+        // Codecs without a configuration of their own begin with a key frame.
+        if (video is null && CodecConfiguration.NeedsFirstFrame(tag.Codec) && tag.FrameType == FlvFrameType.Key)
+        {
+            if (videoCodec != tag.Codec)
+                videoConfiguration = null;
+            videoCodec = tag.Codec;
+            if (ReadVideoFormat(videoConfiguration, body) is { } refused)
+                return refused;
+        }
+        if (video is null || videoCodec != tag.Codec)
+        {
+            counters.BeforeConfiguration++;
+            return null;
+        }
+        return ReadPicture(payload, tag, timestamp, receivedAt);
+    }
+
+    private PublishRejection? ReadPicture(MediaBuffer payload, in FlvVideoTag tag, uint timestamp, long receivedAt)
+    {
+        var body = payload.Span.Slice(tag.BodyOffset, tag.BodyLength);
+        var look = VideoAccessUnit.Inspect(video!, body);
+        if (look.Fault is not null)
+            return Damaged(look.Fault, receivedAt);
+        if (look.ChangesFormat && look.IsRandomAccess)
+        {
+            if (!VideoAccessUnit.TryReadFormat(video!, body, out var changed, out var unread) || changed is null)
+                return Damaged(unread ?? "unreadable sequence header", receivedAt);
+            if (!changed.Equals(video))
+                SetVideo(changed);
+        }
+        if (!look.HasPicture || look.SampleLength == 0)
+        {
+            counters.Ignored++;
+            return null;
+        }
+        MediaBuffer sample;
+        if (look.NeedsRewrite)
+        {
+            sample = arena.Allocate(look.SampleLength, out var writable);
+            VideoAccessUnit.Rewrite(video!, body, writable.Span);
+        }
+        else
+        {
+            sample = payload.Slice(tag.BodyOffset + look.SampleOffset, look.SampleLength);
+        }
+        var timing = repair.Video(timestamp, tag.CompositionTimeMilliseconds, tag.NanosecondOffset);
+        counters.VideoUnits++;
+        Append(MediaKind.Video, new AccessUnit(sample, timing.DecodeTime, timing.CompositionOffset, 0, look.IsRandomAccess, receivedAt));
+        return null;
+    }
+
+    private PublishRejection? ReadVideoFormat(ReadOnlySpan<byte> configuration, ReadOnlySpan<byte> firstFrame)
+    {
+        if (!CodecConfiguration.TryRead(videoCodec!.Value, configuration, firstFrame, out var format, out var fault) || format is not VideoFormat read)
+            return BrokenConfiguration(videoCodec.Value, fault);
+        SetVideo(read);
+        return null;
+    }
+
+    private void SetVideo(VideoFormat format)
+    {
+        video = hdr.Hdr is null && hdr.Color is null ? format : format.WithHdr(hdr.Hdr, hdr.Color);
+        Broadcast.SetFormat(this, video);
+    }
+
+    private PublishRejection? ReadAudio(MediaBuffer payload, uint timestamp, long receivedAt)
+    {
+        var bytes = payload.Span;
+        if (!FlvAudioTag.TryRead(bytes, out var tag, out var fault))
+            return Refuse(fault);
+        if (!tag.TryGetTrack(bytes, 0, out tag))
+        {
+            counters.Ignored++;
+            return null;
+        }
+        var body = bytes.Slice(tag.BodyOffset, tag.BodyLength);
+        switch (tag.Kind)
+        {
+            case FlvPacketKind.SequenceStart:
+                audioCodec = tag.Codec;
+                audioConfiguration = body.ToArray();
+                if (CodecConfiguration.NeedsFirstFrame(tag.Codec))
+                {
+                    audio = null;
+                    return null;
+                }
+                return ReadAudioFormat(body, default);
+            case FlvPacketKind.CodedFrames when body.Length > 0:
+                break;
+            default:
+                counters.Ignored++;
+                return null;
+        }
+
+        if (CodecConfiguration.NeedsFirstFrame(tag.Codec) && (audio is null || audioCodec != tag.Codec))
+        {
+            if (audioCodec != tag.Codec)
+                audioConfiguration = null;
+            audioCodec = tag.Codec;
+            if (!CodecConfiguration.TryRead(tag.Codec, audioConfiguration, body, out var format, out var unread))
+                return Damaged(unread ?? "unreadable frame header", receivedAt);
+            SetAudio((AudioFormat)format!);
+        }
+        if (audio is null || audioCodec != tag.Codec)
+        {
+            counters.BeforeConfiguration++;
+            return null;
+        }
+        if (!AudioFrame.TryGetSamples(audio, body, out var samples))
+            return Damaged("audio frame of no length", receivedAt);
+        if (!repair.TryAudio(timestamp, tag.NanosecondOffset, audio.Timescale, (uint)samples, out var timing))
+            return null;
+        counters.AudioUnits++;
+        Append(MediaKind.Audio, new AccessUnit(
+            payload.Slice(tag.BodyOffset, tag.BodyLength), timing.DecodeTime, 0, timing.Duration, true, receivedAt));
+        return null;
+    }
+
+    private PublishRejection? ReadAudioFormat(ReadOnlySpan<byte> configuration, ReadOnlySpan<byte> firstFrame)
+    {
+        if (!CodecConfiguration.TryRead(audioCodec!.Value, configuration, firstFrame, out var format, out var fault) || format is not AudioFormat read)
+            return BrokenConfiguration(audioCodec.Value, fault);
+        SetAudio(read);
+        return null;
+    }
+
+    private void SetAudio(AudioFormat format)
+    {
+        audio = format;
+        Broadcast.SetFormat(this, format);
+    }
+
+    private void Append(MediaKind kind, in AccessUnit unit)
+    {
+        if (!Broadcast.Append(this, kind, unit))
+            counters.AfterEnd++;
+    }
+
+    private PublishRejection? Refuse(in FlvFault fault)
+    {
+        if (fault.Kind == FlvFaultKind.UnsupportedCodec)
+            return ended = new PublishRejection(PublishRejectionReason.UnsupportedCodec, $"The codec {fault.Description} is not supported.");
+        counters.BadTags++;
+        return fault.Kind == FlvFaultKind.UnsupportedPacket ? null : Damaged(fault.Description, lastReceivedAt, counted: true);
+    }
+
+    private PublishRejection BrokenConfiguration(Codec codec, string? fault) =>
+        ended = new PublishRejection(PublishRejectionReason.BrokenConfiguration, $"The {codec} configuration cannot be used: {fault ?? "unreadable"}.");
+
+    /// <summary>Drops one access unit; the stream lives unless there are many.</summary>
+    private PublishRejection? Damaged(string fault, long receivedAt, bool counted = false)
+    {
+        if (!counted)
+            counters.Damaged++;
+        if (receivedAt - damageSince > 10 * TimeSpan.TicksPerSecond)
+        {
+            damageSince = receivedAt;
+            damage = 0;
+        }
+        if (++damage <= options.MaxDamagedUnits)
+            return null;
+        return ended = new PublishRejection(PublishRejectionReason.BrokenMedia, $"Too much damaged media: {fault}.");
+    }
+}
