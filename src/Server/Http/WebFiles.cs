@@ -14,6 +14,12 @@ namespace Millrace.Server.Http;
 public sealed class WebFiles
 {
     private const string Prefix = "web/";
+
+    /// <summary>What a page may load: only its own origin's; media also from the buffers that scripts fill (blob:).</summary>
+    private const string PagePolicy =
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        + "media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors ";
+
     private readonly FrozenDictionary<string, WebFile> files;
 
     /// <summary>Over the resources of an assembly whose names begin with <c>web/</c>.</summary>
@@ -47,6 +53,9 @@ public sealed class WebFiles
         response.Headers.CacheControl = immutable ? "public, max-age=31536000, immutable" : "no-cache";
         response.Headers.XContentTypeOptions = "nosniff";
         response.Headers["Referrer-Policy"] = "same-origin";
+        // The embedded player is there to stand in other sites' pages, the other pages are not.
+        if (file.IsPage)
+            response.Headers.ContentSecurityPolicy = PagePolicy + (path.StartsWith("/embed/", StringComparison.Ordinal) ? "*" : "'self'");
         if (file.IsCompressible)
             response.Headers.Vary = HeaderNames.AcceptEncoding;
         var tag = file.ETag(encoding);
@@ -115,6 +124,8 @@ public sealed class WebFiles
         public string ContentType { get; }
 
         public bool IsCompressible { get; }
+
+        public bool IsPage => ContentType.StartsWith("text/html", StringComparison.Ordinal);
 
         public byte[] Bytes(string? encoding) => encoding switch { "br" => brotli.Value, "gzip" => gzip.Value, _ => plain.Value };
 
