@@ -31,6 +31,9 @@ internal sealed class RtmpPublisher : IAsyncDisposable
     /// <summary>Everything that the server answered with onStatus.</summary>
     public ConcurrentQueue<string> StatusCodes { get; } = new();
 
+    /// <summary>The descriptions that came with them.</summary>
+    public ConcurrentQueue<string> StatusDescriptions { get; } = new();
+
     /// <summary>Ends when the server has closed the connection.</summary>
     public Task Closed => reading;
 
@@ -231,7 +234,11 @@ internal sealed class RtmpPublisher : IAsyncDisposable
     private void Keep(List<object?> command)
     {
         if (command[0] is "onStatus")
+        {
             StatusCodes.Enqueue(Code(command));
+            foreach (var text in command.OfType<Dictionary<string, object?>>().Select(members => members.GetValueOrDefault("description") as string).OfType<string>())
+                StatusDescriptions.Enqueue(text);
+        }
         commands.Enqueue(command);
         arrived.Release();
     }

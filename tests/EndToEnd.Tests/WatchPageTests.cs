@@ -1,0 +1,123 @@
+using System.Globalization;
+using Millrace.EndToEnd.Tests.Harness;
+
+namespace Millrace.EndToEnd.Tests;
+
+/// <summary>The watch page and the embedded player in Chromium.</summary>
+public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : IClassFixture<Browser>
+{
+    private static readonly FfmpegSource Small = new() { Width = 640, Height = 360 };
+
+    [Theory]
+    [InlineData("c/evening", "watch")]
+    [InlineData("embed/evening", "embed")]
+    public async Task Page_OpenedBeforeTheStream_StartsByItselfAndStaysNearLive(string path, string name)
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        await using var page = await browser.OpenAsync($"{server.Origin}/{path}");
+        await page.UntilAsync("window.millrace?.state === 'waiting'");
+        await page.ScreenshotAsync($"{name}-waiting");
+
+        await using var publisher = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
+        await page.UntilAsync("window.millrace?.state === 'playing'", TimeSpan.FromSeconds(30));
+        await page.PlaysOnAsync(6);
+        await page.UntilAsync("window.millrace.latencySeconds !== null");
+        var latency = await page.EvaluateAsync<double>("window.millrace.latencySeconds");
+        await page.ScreenshotAsync($"{name}-playing");
+
+        output.WriteLine($"Latency {latency:0.00} s, stalls {await page.EvaluateAsync<int>("window.millrace.stalls")}, dropped {await page.EvaluateAsync<int>("window.millrace.droppedFrames")}");
+        Assert.InRange(latency, 0.3, 6);
+        Assert.Equal(640, await page.EvaluateAsync<int>("document.querySelector('video').videoWidth"));
+        Assert.Equal(0, await page.EvaluateAsync<int>("window.millrace.errors.length"));
+        Assert.Empty(page.Exceptions);
+        Assert.Equal(1, page.Loads);
+        // Nothing is loaded from anywhere else.
+        Assert.All(page.Requests, url => Assert.True(url.StartsWith(server.Origin, StringComparison.Ordinal) || url.StartsWith("blob:", StringComparison.Ordinal), url));
+    }
+
+    [Fact]
+    public async Task Page_PublisherReconnects_PlaysOnWithoutReload()
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        var first = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/evening");
+        await page.UntilAsync("window.millrace?.state === 'playing'", TimeSpan.FromSeconds(30));
+        await page.PlaysOnAsync(3);
+
+        await first.KillAsync();
+        await first.DisposeAsync();
+        await using var second = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small with { Width = 480, Height = 270 });
+        await page.UntilAsync("document.querySelector('video').videoWidth === 480", TimeSpan.FromSeconds(40));
+        await page.PlaysOnAsync(4);
+        await page.ScreenshotAsync("watch-reconnected");
+
+        Assert.Equal("playing", await page.EvaluateAsync<string>("window.millrace.state"));
+        Assert.Equal(1, page.Loads);
+        Assert.Empty(page.Exceptions);
+        output.WriteLine($"Latency {await page.EvaluateAsync<double?>("window.millrace.latencySeconds")} s; stalls {await page.EvaluateAsync<int>("window.millrace.stalls")}, restarts {await page.EvaluateAsync<int>("window.millrace.restarts")}, errors {await page.EvaluateAsync<string>("JSON.stringify(window.millrace.errors)")}");
+    }
+
+    [Fact]
+    public async Task Page_BroadcastEnds_SaysSoAndPlaysTheNextOne()
+    {
+        await using var server = await MillraceProcess.StartAsync("--Ingest:ReconnectGrace=2s");
+        var first = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/evening");
+        await page.UntilAsync("window.millrace?.state === 'playing'", TimeSpan.FromSeconds(30));
+        await page.PlaysOnAsync(2);
+
+        await first.DisposeAsync();
+        await page.UntilAsync("window.millrace.state === 'ended'", TimeSpan.FromSeconds(30));
+        await page.ScreenshotAsync("watch-ended");
+
+        await using var second = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
+        await page.UntilAsync("window.millrace.state === 'playing'", TimeSpan.FromSeconds(40));
+        await page.PlaysOnAsync(2);
+        Assert.Equal(1, page.Loads);
+        Assert.Empty(page.Exceptions);
+    }
+
+    [Theory]
+    [InlineData("audio-only")]
+    [InlineData("video-only")]
+    [InlineData("audio-late")]
+    [InlineData("b-frames")]
+    public async Task Page_UnusualSource_Plays(string kind)
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        await using var publisher = FfmpegPublisher.Start(server.RtmpUrl(kind), kind switch
+        {
+            "audio-only" => Small with { HasVideo = false },
+            "video-only" => Small with { HasAudio = false },
+            "audio-late" => Small with { AudioDelay = 3 },
+            _ => Small with { BFrames = 3, Preset = "veryfast" },
+        });
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/{kind}");
+        await page.UntilAsync("window.millrace?.state === 'playing'", TimeSpan.FromSeconds(30));
+        await page.PlaysOnAsync(5);
+        await page.ScreenshotAsync($"watch-{kind}");
+        Assert.Equal(0, await page.EvaluateAsync<int>("window.millrace.errors.length"));
+        output.WriteLine((await page.EvaluateAsync<double?>("window.millrace.latencySeconds"))?.ToString("0.00", CultureInfo.InvariantCulture) ?? "no latency");
+    }
+
+    [Fact]
+    public async Task Page_Home_ShowsWhoIsLive()
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        await using var page = await browser.OpenAsync(server.Origin);
+        await using var publisher = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
+        await page.UntilAsync("document.body.innerText.includes('evening')", TimeSpan.FromSeconds(30));
+        await page.ScreenshotAsync("home-live");
+        Assert.Empty(page.Exceptions);
+    }
+
+    [Fact]
+    public async Task Page_BadChannelName_SaysSo()
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/No.Such.Name");
+        await page.UntilAsync("document.body.innerText.length > 20");
+        await page.ScreenshotAsync("watch-bad-name");
+        Assert.Empty(page.Exceptions);
+    }
+}
