@@ -112,6 +112,8 @@ export class Player {
     }
     const ticker = setInterval(() => this.#tick(), tickMs);
     this.#closing.signal.addEventListener('abort', () => clearInterval(ticker));
+    // Fetched now, so that a channel that goes live later starts at once, whatever became of the files by then.
+    if (this.#kind === 'mse') import('./hls-engine.ts').catch(() => undefined);
     void this.#ask();
   }
 
@@ -331,6 +333,10 @@ export class Player {
     } catch (error) {
       // The player's own files did not load: the server is away, or was updated and has others now.
       this.#note(`engine ${error instanceof Error ? error.message : String(error)}`);
+      if (this.#unanswered === 0 && mayReload()) {
+        location.reload();
+        return;
+      }
       events.failed({ kind: 'network', detail: 'The player could not be loaded' });
     }
   }
@@ -481,5 +487,17 @@ export class Player {
     if (JSON.stringify(next) === JSON.stringify(this.#view)) return;
     this.#view = next;
     for (const watcher of this.#watchers) watcher();
+  }
+}
+
+/** Whether the page may be loaded anew, once in a minute: a page older than its server asks for files that are gone. */
+function mayReload(): boolean {
+  const key = 'millrace.reloaded';
+  try {
+    if (Date.now() - Number(sessionStorage.getItem(key) ?? 0) < 60_000) return false;
+    sessionStorage.setItem(key, String(Date.now()));
+    return true;
+  } catch {
+    return false;
   }
 }
