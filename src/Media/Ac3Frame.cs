@@ -53,6 +53,12 @@ internal static class Ac3Frame
     {
         format = null;
         fault = null;
+        // fscod 3, which dec3 cannot resolve into a rate; no decoder in a browser takes it either.
+        if (first.RateCode == 3)
+        {
+            fault = "E-AC-3: half sample rates are not supported";
+            return false;
+        }
         // One independent substream with its dependent ones; further programs would be tracks of their own.
         int dependent = 0, samples = 0, bytes = 0, channels = first.Channels;
         var locations = 0;
@@ -146,7 +152,7 @@ internal static class Ac3Frame
         header = new Header
         {
             RateCode = rateCode,
-            SampleRate = Rates[rateCode] >> Math.Max(0, version - 8),
+            SampleRate = Rates[rateCode],
             SizeCode = sizeCode,
             Bytes = words * 2,
             Blocks = 6,
