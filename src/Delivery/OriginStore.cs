@@ -49,6 +49,8 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <summary>The spool cannot be written at the moment: streams are live, but their windows get shorter.</summary>
     public bool IsSpoolFailing => spooler.IsFailing;
 
+    internal Spooler Spooler => spooler;
+
     /// <inheritdoc/>
     public IBroadcastSink Open(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt)
     {

@@ -32,6 +32,9 @@ internal sealed class Spooler : IDisposable
         Start("spool janitor", DoChores);
     }
 
+    /// <summary>A segment has been dealt with, one way or the other; raised on a spool thread.</summary>
+    public event Action? Progressed;
+
     /// <summary>The last write failed, or the queue ran full, and none has succeeded since.</summary>
     public bool IsFailing => Volatile.Read(ref isFailing) != 0;
 
@@ -124,6 +127,7 @@ internal sealed class Spooler : IDisposable
         {
             Write(segment, slices);
             slices.Clear();
+            Progressed?.Invoke();
         }
     }
 

@@ -1,9 +1,12 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Millrace.Core;
 using Millrace.Delivery;
+using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Platform;
+using Millrace.Server.Demo;
 using Millrace.Server.Options;
 using OpenTelemetry.Metrics;
 
@@ -17,6 +20,9 @@ internal static class Roles
         AddMetrics(services);
         AddPlatform(services, configuration);
         AddOrigin(services, configuration);
+        AddIngest(services, configuration);
+        if (demo)
+            services.AddHostedService<DemoService>();
     }
 
     private static void AddMetrics(IServiceCollection services) =>
@@ -30,6 +36,16 @@ internal static class Roles
         services.AddSingleton(_ => PlatformDatabase.Open(path));
         services.AddSingleton<ChannelStore>();
         services.AddSingleton<PlatformApi>();
+        services.AddSingleton<IStreamKeys, ChannelKeys>();
+    }
+
+    private static void AddIngest(IServiceCollection services, EffectiveConfiguration configuration)
+    {
+        services.AddSingleton(MediaBlockPool.Shared);
+        services.AddSingleton(provider => new BroadcastDirectory(
+            configuration.Get<IngestOptions>(), configuration.Get<PackagingOptions>(), provider.GetRequiredService<IBroadcastSinkFactory>(),
+            provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new Admission(configuration.Get<IngestOptions>(), provider.GetRequiredService<IStreamKeys>()));
     }
 
     private static void AddOrigin(IServiceCollection services, EffectiveConfiguration configuration)

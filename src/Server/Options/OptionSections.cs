@@ -1,5 +1,6 @@
 using System.Net;
 using Millrace.Delivery;
+using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Server.Http;
 using Millrace.Server.Rtmp;
@@ -15,6 +16,7 @@ public static class OptionSections
         OptionSection.Of<HttpOptions>("Http", CheckHttp),
         OptionSection.Of<RtmpOptions>("Rtmp", CheckRtmp),
         OptionSection.Of<DataOptions>("Data", CheckData),
+        OptionSection.Of<IngestOptions>("Ingest"),
         OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
         OptionSection.Of<LogOptions>("Log"),
