@@ -28,6 +28,9 @@ public static class Manifest
     public static void Write(BroadcastSnapshot broadcast, ManifestOptions options, IBufferWriter<byte> output)
     {
         var periods = ManifestPeriod.Cut(broadcast, options.Window);
+        // A window full of gaps: better an old segment than no manifest.
+        if (periods.Count == 0)
+            periods = ManifestPeriod.Cut(broadcast, null);
         if (periods.Count == 0)
             throw new InvalidOperationException("A broadcast without media has no manifest.");
         var writer = new Utf8Writer(output);

@@ -134,8 +134,6 @@ public sealed class BroadcastTimeline
             if (ended)
                 return;
             CloseRunning(ref due);
-            if (renditions.Count > 0)
-                FillUpTo(renditions.Max(log => log.NextSegment), ref due);
             ended = true;
             suspended = false;
             foreach (var log in renditions)
@@ -323,8 +321,6 @@ public sealed class BroadcastTimeline
             if (log.CloseRunning())
                 log.Waiting.TakeUpTo(log.NextSegment - 1, WaitList.WholeSegment, ref due);
         }
-        if (current is [var leader, ..] && leader.Last is not null)
-            FillUpTo(leader.NextSegment, ref due);
     }
 
     /// <summary>The leader ended a segment: renditions that the period does not have get a gap in its place.</summary>
