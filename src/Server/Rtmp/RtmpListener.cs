@@ -1,0 +1,215 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Millrace.Ingest;
+
+namespace Millrace.Server.Rtmp;
+
+/// <summary>Accepts RTMP and RTMPS connections and hands them to read loops.</summary>
+internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
+{
+    private const int Backlog = 512;
+
+    private readonly RtmpOptions options;
+    private readonly RtmpConnectionFactory connections;
+    private readonly BroadcastDirectory directory;
+    private readonly ServerAddresses addresses;
+    private readonly TimeProvider time;
+    private readonly ILogger<RtmpListener> logger;
+    private readonly ConnectionLimits limits;
+    private readonly ThrottledReport refusals;
+    private readonly CancellationTokenSource stopAccepting = new();
+    private readonly CancellationTokenSource stopping = new();
+    private readonly List<Socket> listeners = [];
+    private readonly List<Task> accepting = [];
+    private readonly HashSet<Task> streams = [];
+    private ReadLoop[] loops = [];
+    private int nextLoop;
+
+    public RtmpListener(
+        IOptions<RtmpOptions> options, RtmpConnectionFactory connections, BroadcastDirectory directory, ServerAddresses addresses, TimeProvider time, ILogger<RtmpListener> logger)
+    {
+        this.options = options.Value;
+        this.connections = connections;
+        this.directory = directory;
+        this.addresses = addresses;
+        this.time = time;
+        this.logger = logger;
+        limits = new ConnectionLimits(this.options.MaxConnections, this.options.MaxConnectionsPerAddress);
+        refusals = new ThrottledReport(time, TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>Connections open now, both listeners together.</summary>
+    public int OpenConnections => limits.Open;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Where there is no epoll every connection is served as a stream.
+        if (RuntimeInformation.IsOSPlatform(OSPlatform.Linux))
+        {
+            var count = options.ReadLoops > 0 ? options.ReadLoops : Math.Max(1, Environment.ProcessorCount / 2);
+            loops = [.. Enumerable.Range(0, count).Select(i => new ReadLoop(i, options.ReadCoalescing, time, logger))];
+        }
+        var plain = Listen(options.Port);
+        addresses.RtmpPort = ((IPEndPoint)plain.LocalEndPoint!).Port;
+        accepting.Add(AcceptAsync(plain, tls: null));
+        if (options.Tls.Port != "off")
+        {
+            var tls = RtmpCertificate.Load(options.Tls);
+            var secure = Listen(int.Parse(options.Tls.Port, System.Globalization.CultureInfo.InvariantCulture));
+            addresses.RtmpsPort = ((IPEndPoint)secure.LocalEndPoint!).Port;
+            accepting.Add(AcceptAsync(secure, tls));
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Nobody new comes in, publishers are told, and open segments are closed, while viewers are still served.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        await stopAccepting.CancelAsync();
+        foreach (var listener in listeners)
+            listener.Dispose();
+        await Task.WhenAll(accepting);
+        directory.Dispose();
+    }
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stopping.CancelAsync();
+        foreach (var loop in loops)
+            loop.Dispose();
+        Task[] serving;
+        lock (streams)
+            serving = [.. streams];
+        await Task.WhenAll(serving).WaitAsync(cancellationToken);
+    }
+
+    public void Dispose()
+    {
+        stopAccepting.Dispose();
+        stopping.Dispose();
+    }
+
+    private Socket Listen(int port)
+    {
+        var any = options.Address == "*";
+        var address = any
+            ? Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any
+            : IPAddress.Parse(options.Address);
+        var listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (any && address.AddressFamily == AddressFamily.InterNetworkV6)
+                listener.DualMode = true;
+            listener.Bind(new IPEndPoint(address, port));
+            listener.Listen(Backlog);
+        }
+        catch (SocketException fault)
+        {
+            listener.Dispose();
+            throw new IOException(
+                $"RTMP cannot listen on {options.Address}:{port}: {fault.Message}. "
+                + "Another program may hold the port; choose one with --Rtmp:Port=….", fault);
+        }
+        listeners.Add(listener);
+        return listener;
+    }
+
+    private async Task AcceptAsync(Socket listener, SslServerAuthenticationOptions? tls)
+    {
+        while (!stopAccepting.IsCancellationRequested)
+        {
+            Socket socket;
+            try
+            {
+                socket = await listener.AcceptAsync(stopAccepting.Token);
+            }
+            catch (Exception end) when (end is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // Out of descriptors, or the peer left between SYN and accept: neither ends the listener.
+                await Task.Yield();
+                continue;
+            }
+            try
+            {
+                Serve(socket, tls);
+            }
+            catch (Exception fault) when (fault is SocketException or ObjectDisposedException or IOException)
+            {
+                socket.Dispose();
+            }
+        }
+    }
+
+    private void Serve(Socket socket, SslServerAuthenticationOptions? tls)
+    {
+        var remote = (IPEndPoint)socket.RemoteEndPoint!;
+        if (!limits.TryEnter(remote.Address))
+        {
+            socket.Dispose();
+            if (refusals.Count() is { } count)
+                logger.ConnectionsRefused(count, remote.Address, limits.Open);
+            return;
+        }
+        socket.NoDelay = true;
+        var connection = connections.Create(remote, () => limits.Leave(remote.Address));
+        if (tls is null && loops.Length > 0)
+        {
+            socket.Blocking = false;
+            loops[(uint)Interlocked.Increment(ref nextLoop) % (uint)loops.Length].Add(socket, connection);
+            return;
+        }
+        var serving = ServeStreamAsync(socket, connection, tls);
+        lock (streams)
+            streams.Add(serving);
+        serving.ContinueWith(
+            done =>
+            {
+                lock (streams)
+                    streams.Remove(done);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task ServeStreamAsync(Socket socket, RtmpConnection connection, SslServerAuthenticationOptions? tls)
+    {
+        await Task.Yield();
+        Stream stream = new NetworkStream(socket, ownsSocket: true);
+        if (tls is not null)
+        {
+            var secured = new SslStream(stream);
+            using var handshake = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
+            handshake.CancelAfter(options.HandshakeTimeout);
+            try
+            {
+                await secured.AuthenticateAsServerAsync(tls, handshake.Token);
+            }
+            catch (Exception fault) when (fault is IOException or OperationCanceledException
+                or System.Security.Authentication.AuthenticationException)
+            {
+                await secured.DisposeAsync();
+                connection.Dispose();
+                if (refusals.Count() is { } count)
+                    logger.TlsFailed(count, fault.Message);
+                return;
+            }
+            stream = secured;
+        }
+        using var transport = new StreamTransport(stream, connection, time, logger);
+        await transport.RunAsync(stopping.Token);
+    }
+}

@@ -1,0 +1,31 @@
+using System.Diagnostics.Metrics;
+using Millrace.Ingest;
+using Millrace.Rtmp;
+
+namespace Millrace.Server.Rtmp;
+
+/// <summary>Counters of the RTMP listeners, meter <c>Millrace.Rtmp</c>.</summary>
+internal sealed class RtmpMetrics
+{
+    private readonly Counter<long> connections;
+    private readonly Counter<long> violations;
+    private readonly Counter<long> timeouts;
+    private readonly Counter<long> rejections;
+
+    public RtmpMetrics(IMeterFactory meters)
+    {
+        var meter = meters.Create("Millrace.Rtmp");
+        connections = meter.CreateCounter<long>("millrace.rtmp.connections", "{connection}", "Connections accepted.");
+        violations = meter.CreateCounter<long>("millrace.rtmp.violations", "{violation}", "Connections ended, or messages left out, for a breach of the protocol or of a limit.");
+        timeouts = meter.CreateCounter<long>("millrace.rtmp.timeouts", "{connection}", "Connections ended because nothing came.");
+        rejections = meter.CreateCounter<long>("millrace.rtmp.rejections", "{publish}", "Publishers refused, or ended by us.");
+    }
+
+    public void Connected() => connections.Add(1);
+
+    public void Violated(RtmpFault fault) => violations.Add(1, new KeyValuePair<string, object?>("fault", fault.ToString()));
+
+    public void TimedOut() => timeouts.Add(1);
+
+    public void Rejected(PublishRejectionReason reason) => rejections.Add(1, new KeyValuePair<string, object?>("reason", reason.ToString()));
+}
