@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using Millrace.Media;
 
 namespace Millrace.Cmaf.Tests;
@@ -6,6 +7,9 @@ namespace Millrace.Cmaf.Tests;
 /// <summary>A clip from ffmpeg, read by our readers, and written again as CMAF by our writers.</summary>
 internal sealed class EncodedClip
 {
+    // Each clip serves several tests.
+    private static readonly ConcurrentDictionary<(string, string), EncodedClip> Clips = new();
+
     private EncodedClip(byte[] file, InitTrack track, IReadOnlyList<(Sample Sample, byte[] Bytes)> samples, long firstDecodeTime)
     {
         File = file;
@@ -20,8 +24,11 @@ internal sealed class EncodedClip
     public long FirstDecodeTime { get; }
 
     /// <summary>Encodes with the options and reads the fragmented file.</summary>
-    public static EncodedClip Encode(string input, string encoder)
+    public static EncodedClip Encode(string input, string encoder) => Clips.GetOrAdd((input, encoder), EncodeNow);
+
+    private static EncodedClip EncodeNow((string Input, string Encoder) what)
     {
+        var (input, encoder) = what;
         var file = Ffmpeg.Make($"-f lavfi -i {input} {encoder} -video_track_timescale 90000 "
             + "-movflags +delay_moov+default_base_moof+frag_every_frame+negative_cts_offsets -use_editlist 0", ".mp4");
         Assert.True(InitSegmentReader.TryRead(file, out var tracks, out var fault), fault);

@@ -1,0 +1,121 @@
+namespace Millrace.Media.Tests;
+
+public sealed class VideoAccessUnitTests
+{
+    // ffmpeg 5.1 with x264, 64x64.
+    private const string AvcC = "0164000affe100186764000aacd94426c044000003000400000300c83c48965801000468ef8fcbfdf8f800";
+    private const string Sps = "6764000aacd94426c044000003000400000300c83c489658";
+    private const string Pps = "68ef8fcb";
+    // The same encoder at 128x96.
+    private const string OtherSps = "6764000aacd9420db011000003000100000300320f122596";
+
+    [Theory]
+    [InlineData(4, "00000002 6588", true, false)]
+    [InlineData(4, "00000002 4188", false, false)]
+    [InlineData(4, "00000002 0910 00000002 6588", true, false)]
+    [InlineData(2, "0002 6588 0003 418899", true, true)]
+    [InlineData(1, "02 6588", true, true)]
+    [InlineData(4, "00000001 0910 000001 6588", true, true)]
+    [InlineData(4, "00000001 6588", true, true)]
+    [InlineData(4, "00000000 00000002 6588", true, true)]
+    public void Inspect_EachForm_FindsTheKeyPictureAndBringsItIntoFourByteLengths(int lengthSize, string payload, bool isKey, bool rewrite)
+    {
+        var format = Avc(lengthSize);
+        var bytes = Hex(payload);
+
+        var seen = VideoAccessUnit.Inspect(format, bytes);
+
+        Assert.Null(seen.Fault);
+        Assert.True(seen.HasPicture);
+        Assert.Equal((isKey, rewrite), (seen.IsRandomAccess, seen.NeedsRewrite));
+        if (rewrite)
+        {
+            var sample = new byte[seen.SampleLength];
+            Assert.Equal(sample.Length, VideoAccessUnit.Rewrite(format, bytes, sample));
+            Assert.True(VideoAccessUnit.Inspect(Avc(4), sample) is { Fault: null, NeedsRewrite: false, HasPicture: true } again && again.IsRandomAccess == isKey);
+        }
+    }
+
+    [Theory]
+    [InlineData("00000003 6588")]
+    [InlineData("FFFFFFFF 6588")]
+    [InlineData("000000")]
+    [InlineData("00000002 6588 00")]
+    [InlineData("")]
+    public void Inspect_UnitLongerThanItsTag_IsAFault(string payload) =>
+        Assert.NotNull(VideoAccessUnit.Inspect(Avc(4), Hex(payload)).Fault);
+
+    [Fact]
+    public void Inspect_ParameterSetsOnly_HasNoPicture()
+    {
+        var seen = VideoAccessUnit.Inspect(Avc(4), Units(Sps, Pps));
+        Assert.Equal((null, false, false), (seen.Fault, seen.HasPicture, seen.ChangesFormat));
+    }
+
+    [Fact]
+    public void Inspect_OtherSequenceParameterSet_ChangesTheFormat()
+    {
+        var format = Avc(4);
+        var key = Units(OtherSps, Pps, "6588");
+
+        Assert.True(VideoAccessUnit.Inspect(format, key).ChangesFormat);
+        Assert.True(VideoAccessUnit.TryReadFormat(format, key, out var changed, out var fault), fault);
+        Assert.NotEqual(format, changed);
+        Assert.NotEqual((format.Width, format.Height), (changed!.Width, changed.Height));
+        Assert.False(VideoAccessUnit.Inspect(changed, key).ChangesFormat);
+    }
+
+    [Fact]
+    public void Inspect_MillionUnits_IsRefused()
+    {
+        var payload = new byte[5 * 100_000];
+        for (var i = 3; i < payload.Length; i += 5)
+            payload[i] = 1;
+        Assert.NotNull(VideoAccessUnit.Inspect(Avc(4), payload).Fault);
+    }
+
+    [Fact]
+    public void Inspect_TemporalDelimiter_IsCutOffWithoutACopy()
+    {
+        Assert.True(CodecConfiguration.TryRead(Codec.Av1, Hex("81000c000a0a00000002afff9b5f2008"), out var format, out _));
+        var payload = Hex("1200 0a0a00000002afff9b5f2008 3202 1000");
+
+        var seen = VideoAccessUnit.Inspect((VideoFormat)format!, payload);
+
+        Assert.Equal((null, 2, payload.Length - 2), (seen.Fault, seen.SampleOffset, seen.SampleLength));
+        Assert.True(seen is { IsRandomAccess: true, NeedsRewrite: false, ChangesFormat: false });
+
+        seen = VideoAccessUnit.Inspect((VideoFormat)format!, Hex("0a0a00000002afff9b5f2008 1200 3202 1000"));
+        Assert.True(seen.NeedsRewrite);
+        var sample = new byte[seen.SampleLength];
+        Assert.Equal(sample.Length, VideoAccessUnit.Rewrite((VideoFormat)format!, Hex("0a0a00000002afff9b5f2008 1200 3202 1000"), sample));
+        Assert.Equal(Hex("0a0a00000002afff9b5f2008 3202 1000"), sample);
+    }
+
+    [Fact]
+    public void Inspect_SteadyState_AllocatesNothing()
+    {
+        var format = Avc(4);
+        var key = Units(Sps, Pps, "6588");
+        VideoAccessUnit.Inspect(format, key);
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+            VideoAccessUnit.Inspect(format, key);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    private static VideoFormat Avc(int lengthSize)
+    {
+        var record = Hex(AvcC);
+        record[4] = (byte)(0xFC | (lengthSize - 1));
+        Assert.True(AvcConfiguration.TryRead(record, out var format, out var fault), fault);
+        Assert.Equal(lengthSize, format!.SourceLengthSize);
+        return format;
+    }
+
+    private static byte[] Units(params string[] units) =>
+        [.. units.SelectMany(unit => (byte[])[0, 0, 0, (byte)(unit.Length / 2), .. Hex(unit)])];
+
+    private static byte[] Hex(string text) => Convert.FromHexString(text.Replace(" ", "", StringComparison.Ordinal));
+}
