@@ -130,7 +130,10 @@ internal sealed class ChunkReader : IDisposable
     public bool SetChunkSize(uint bytes)
     {
         if (bytes == 0 || bytes > limits.MaxChunkBytes)
-            return Fail(RtmpFault.ChunkSize, "RTMP 1.0 §5.4.1", $"chunk size {bytes} is not within 1 to {limits.MaxChunkBytes}");
+        {
+            return Fail(RtmpFault.ChunkSize, "RTMP 1.0 §5.4.1",
+                $"chunk size {bytes} is not within 1 to {limits.MaxChunkBytes}");
+        }
         chunkBytes = (int)bytes;
         return true;
     }
@@ -138,7 +141,9 @@ internal sealed class ChunkReader : IDisposable
     /// <summary>Forgets the message under way on a chunk stream (§5.4.2).</summary>
     public void Abort(uint chunkStreamId)
     {
-        var stream = chunkStreamId < 64 ? near[chunkStreamId] : far?.GetValueOrDefault((int)Math.Min(chunkStreamId, int.MaxValue));
+        var stream = chunkStreamId < 64
+            ? near[chunkStreamId]
+            : far?.GetValueOrDefault((int)Math.Min(chunkStreamId, int.MaxValue));
         if (stream is { InMessage: true })
             Drop(stream);
     }
@@ -390,7 +395,8 @@ internal sealed class ChunkReader : IDisposable
         var limit = media ? limits.MaxMediaMessageBytes : limits.MaxControlMessageBytes;
         if (stream.Length > limit)
         {
-            Fail(RtmpFault.MessageLength, media ? nameof(limits.MaxMediaMessageBytes) : nameof(limits.MaxControlMessageBytes),
+            Fail(RtmpFault.MessageLength,
+                media ? nameof(limits.MaxMediaMessageBytes) : nameof(limits.MaxControlMessageBytes),
                 $"a message of type {(byte)stream.Type} declares {stream.Length} bytes, {limit} are allowed");
             return OperationStatus.InvalidData;
         }

@@ -75,7 +75,8 @@ public sealed class ChunkWriter
     }
 
     private uint WriteHeader(
-        IBufferWriter<byte> output, int chunkStreamId, RtmpMessageType type, uint messageStreamId, uint timestamp, int length)
+        IBufferWriter<byte> output, int chunkStreamId, RtmpMessageType type, uint messageStreamId, uint timestamp,
+        int length)
     {
         var format = 0;
         var field = timestamp;

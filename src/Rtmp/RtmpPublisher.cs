@@ -215,7 +215,8 @@ public sealed class RtmpPublisher : IDisposable
                 WriteCreateStream();
                 break;
             case "_result" when transaction == CreateStreamTransaction && State == RtmpPublisherState.CreatingStream:
-                streamId = values.Count > 3 && values[3].TryGetNumber(out var id) && id is >= 0 and <= uint.MaxValue ? (uint)id : 0;
+                streamId = values.Count > 3 && values[3].TryGetNumber(out var id) && id is >= 0 and <= uint.MaxValue
+                    ? (uint)id : 0;
                 State = RtmpPublisherState.AwaitingPublish;
                 WriteCommand(output, streamId, "publish", 5,
                     AmfValue.Null, AmfValue.Of(options.StreamName), AmfValue.Of(options.Type));

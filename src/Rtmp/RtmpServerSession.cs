@@ -199,7 +199,8 @@ public sealed partial class RtmpServerSession : IDisposable
         value = 0;
         if (message.Payload.Length < 4)
         {
-            Close(RtmpFault.ControlMessage, "RTMP 1.0 §5.4", $"a control message of type {(byte)message.Type} is too short");
+            Close(RtmpFault.ControlMessage, "RTMP 1.0 §5.4",
+                $"a control message of type {(byte)message.Type} is too short");
             return false;
         }
         value = BinaryPrimitives.ReadUInt32BigEndian(message.Payload);

@@ -35,7 +35,8 @@ internal sealed class ServerHandshake
         {
             if (input[0] != Version)
             {
-                Violation = new RtmpViolation(RtmpFault.Handshake, "RTMP 1.0 §5.2.2", $"C0 asks for version {input[0]}, not 3");
+                Violation = new RtmpViolation(RtmpFault.Handshake, "RTMP 1.0 §5.2.2",
+                    $"C0 asks for version {input[0]}, not 3");
                 return false;
             }
             versionSeen = true;
