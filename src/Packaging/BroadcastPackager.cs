@@ -233,8 +233,9 @@ public sealed class BroadcastPackager : IDisposable
             var due = unit.IsRandomAccess && (length >= segmentTicks - track.NominalDuration / 2 || !segmentIndependent);
             var forced = !due && length + track.NominalDuration > hardLimit;
             CommitPending(interval);
+            // A picture in mid-GOP may be shown before those decoded before it: there the steady delay of the reordering counts.
             if (due || forced)
-                Cut(decodeTime, unit.PresentationTime, unit.IsRandomAccess);
+                Cut(decodeTime, unit.IsRandomAccess ? unit.PresentationTime : decodeTime + presentationShift, unit.IsRandomAccess);
         }
         pending = unit with
         {

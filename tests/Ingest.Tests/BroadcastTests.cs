@@ -1,0 +1,387 @@
+using Millrace.Media;
+using Millrace.Packaging;
+using Millrace.Rtmp;
+
+namespace Millrace.Ingest.Tests;
+
+public sealed class BroadcastTests
+{
+    [Theory]
+    [InlineData(30, 2, 334)]
+    [InlineData(25, 4, 320)]
+    [InlineData(60, 8.333333, 334)]
+    [InlineData(5, 2, 400)]
+    public void Publish_SteadyStream_KeepsTheContract(double rate, double gop, int partTarget)
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(20, rate: rate, gop: gop);
+        Assert.Null(publisher.Rejection);
+        publisher.Close();
+        node.DemandNothingHeld();
+        Assert.Equal(new LowLatencyContract(2, new Core.MediaTime(partTarget, 1000)), node.Sink.Contract);
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.Equal(1, node.Sink.Opened);
+        Assert.Equal(1, node.Sink.Ended);
+        Assert.Equal("end", node.Sink.Calls[^1]);
+        Assert.Equal((int)(20 * rate), node.Sink.PartsOf(0, 0).Sum(p => p.SampleCount));
+    }
+
+    [Fact]
+    public void Publish_BothHeadersFirst_FirstPartComesWithinAPart()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        var start = node.Time.GetUtcNow();
+        var first = TimeSpan.MaxValue;
+        node.Sink.OnPart = _ => first = first == TimeSpan.MaxValue ? node.Time.GetUtcNow() - start : first;
+        publisher.Play(3);
+        Assert.True(first <= TimeSpan.FromMilliseconds(400), $"The first part came after {first}.");
+    }
+
+    [Fact]
+    public void Publish_WithoutMetadata_VideoAloneGoesOnAirAfterASecond()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.VideoHeader(TestPublisher.Avc720);
+        publisher.Play(5, audio: false);
+        publisher.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules();
+        Assert.Single(node.Sink.Periods[0].Renditions);
+        Assert.Equal(150, node.Sink.PartsOf(0, 0).Sum(p => p.SampleCount));
+    }
+
+    [Fact]
+    public void Publish_AudioAlone_Leads()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Metadata(video: false, audio: true);
+        publisher.AudioHeader(TestPublisher.Aac44Mono);
+        publisher.Play(10, video: false, sampleRate: 44100);
+        publisher.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules();
+        Assert.Equal("audio", node.Sink.Periods[0].Renditions.Single().Name);
+    }
+
+    [Fact]
+    public void Publish_AudioConfigurationComesLate_JoinsBehindADiscontinuity()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.VideoHeader(TestPublisher.Avc720);
+        publisher.Play(5, audio: false);
+        publisher.AudioHeader(TestPublisher.Aac48);
+        publisher.Play(7, from: 5);
+        publisher.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.Equal([1, 2], node.Sink.Periods.Select(p => p.Renditions.Count));
+        Assert.Equal(1, node.Sink.Opened);
+    }
+
+    [Fact]
+    public void Publish_AudioStartsThreeSecondsLate_SilenceStandsBefore()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(12, audioIs: t => t >= 3);
+        publisher.Close();
+        var health = publisher.Session.Broadcast.ReadHealth();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.InRange(health.Packaging.SilentFrames, 138, 143);
+    }
+
+    [Fact]
+    public void Publish_VideoStartsLate_WaitsForIt()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(12, videoIs: t => t >= 4);
+        publisher.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.Equal(2, node.Sink.Periods.Single().Renditions.Count);
+    }
+
+    [Fact]
+    public void Publish_ResolutionChanges_NewPeriodAtTheKeyFrame()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(5);
+        publisher.VideoHeader(TestPublisher.Avc360);
+        publisher.Play(5, from: 5);
+        publisher.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.03);
+        Assert.Equal([1280, 640], node.Sink.Periods.Select(p => ((VideoFormat)p.Renditions[0].Format).Width));
+        Assert.NotEqual(node.Sink.Periods[0].Renditions[0].InitSegment.ToArray(), node.Sink.Periods[1].Renditions[0].InitSegment.ToArray());
+        Assert.Equal(node.Sink.Periods[0].Renditions[1].InitSegment.ToArray(), node.Sink.Periods[1].Renditions[1].InitSegment.ToArray());
+    }
+
+    [Fact]
+    public void Publish_SameHeaderAgain_ChangesNothing()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(4);
+        publisher.VideoHeader(TestPublisher.Avc720);
+        publisher.AudioHeader(TestPublisher.Aac48);
+        publisher.Play(4, from: 4);
+        Assert.Single(node.Sink.Periods);
+    }
+
+    [Fact]
+    public void Reconnect_InTheGracePeriod_ContinuesTheBroadcast()
+    {
+        using var node = new TestNode();
+        var first = node.Publish();
+        first.Headers();
+        first.Play(7);
+        first.Close();
+        Assert.Equal(1, node.Sink.Suspended);
+        Assert.Equal(BroadcastState.Suspended, first.Session.Broadcast.ReadHealth().State);
+        node.Time.Advance(TimeSpan.FromSeconds(20));
+
+        var second = node.Publish();
+        Assert.Same(first.Session.Broadcast, second.Session.Broadcast);
+        second.Headers();
+        second.Play(7);
+        node.Time.Advance(TimeSpan.FromSeconds(60));
+        Assert.Equal(0, node.Sink.Ended);
+        second.Close();
+        node.Time.Advance(TimeSpan.FromSeconds(31));
+        Assert.Equal(1, node.Sink.Ended);
+        Assert.Null(node.Directory.Find(TestNode.Channel));
+        node.DemandNothingHeld();
+
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.Equal(1, node.Sink.Opened);
+        Assert.Equal(2, node.Sink.Periods.Count);
+        var skipped = node.Sink.Periods[1].WallClock - node.Sink.Periods[0].WallClock;
+        Assert.InRange(skipped.TotalSeconds, 27, 27.1);
+        // Media time goes right on.
+        Assert.InRange(node.Sink.Periods[1].Start.Seconds, 7, 7.05);
+    }
+
+    [Fact]
+    public void Reconnect_WithAnotherTrackSet_NewPeriodWithThatSet()
+    {
+        using var node = new TestNode();
+        var first = node.Publish();
+        first.Headers();
+        first.Play(5);
+        first.Close();
+        var second = node.Publish();
+        second.Metadata(video: true, audio: false);
+        second.VideoHeader(TestPublisher.Avc360);
+        second.Play(5, audio: false);
+        second.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.Equal([2, 1], node.Sink.Periods.Select(p => p.Renditions.Count));
+    }
+
+    [Fact]
+    public void Disconnect_BeforeAnyMedia_LeavesNothing()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Picture(0, key: true);
+        publisher.Close();
+        Assert.Null(node.Directory.Find(TestNode.Channel));
+        Assert.Equal(0, node.Sink.Opened);
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Duplicate_Replace_TheOldOneIsTold()
+    {
+        using var node = new TestNode();
+        var old = node.Publish();
+        old.Headers();
+        old.Play(5);
+        var next = node.Publish();
+        Assert.Equal(PublishRejectionReason.Replaced, Assert.Single(old.Evicted).Reason);
+        // What the old one still sends goes nowhere, and its end ends nothing.
+        old.Play(1, from: 5);
+        old.Close();
+        next.Headers();
+        next.Play(5);
+        next.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.Equal(2, node.Sink.Periods.Count);
+        Assert.Equal(300, node.Sink.Parts.Where(p => p.Description.Rendition == 0).Sum(p => p.Description.SampleCount));
+    }
+
+    [Fact]
+    public void Duplicate_Reject_OnlyADeadOneGivesWay()
+    {
+        using var node = new TestNode(new IngestOptions { OnDuplicate = DuplicatePolicy.Reject });
+        var old = node.Publish();
+        old.Headers();
+        old.Play(3);
+        var (session, rejection) = node.Directory.Publish(TestNode.Channel, _ => { });
+        Assert.Null(session);
+        Assert.Equal("NetStream.Publish.BadName", rejection!.Code);
+        node.Time.Advance(TimeSpan.FromSeconds(6));
+        var next = node.Publish();
+        Assert.Single(old.Evicted);
+        old.Close();
+        next.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Media_BeforeItsHeader_IsDroppedAndCounted()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Play(1);
+        publisher.Headers();
+        publisher.Play(5, from: 1);
+        var counters = publisher.Session.Broadcast.ReadHealth().Ingest;
+        publisher.Close();
+        Assert.Equal(30 + 47, counters.BeforeConfiguration);
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+    }
+
+    [Fact]
+    public void Media_NalUnitLongerThanItsTag_IsDroppedAndTheStreamLives()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(2);
+        for (uint i = 0; i < 10; i++)
+            publisher.RawPicture(2000 + i * 33, key: false, [0, 0, 0xff, 0xff, 0x41, 1, 2, 3]);
+        publisher.Play(4, from: 2.4);
+        Assert.Null(publisher.Rejection);
+        Assert.Equal(10, publisher.Session.Broadcast.ReadHealth().Ingest.Damaged);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Media_DamagedWithoutEnd_IsClosed()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        for (uint i = 0; i < 200; i++)
+            publisher.RawPicture(i * 33, key: false, [0, 0, 0xff, 0xff, 0x41, 1, 2, 3]);
+        Assert.Equal(PublishRejectionReason.BrokenMedia, publisher.Rejection?.Reason);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Media_BrokenConfiguration_IsRefusedByName()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.VideoHeader([1, 2, 3]);
+        Assert.Equal(PublishRejectionReason.BrokenConfiguration, publisher.Rejection?.Reason);
+        Assert.Contains("Avc", publisher.Rejection!.Description, StringComparison.Ordinal);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Theory]
+    [InlineData(new byte[] { 0x12, 0, 0, 0, 0, 0 }, true, "Sorenson H.263")]
+    [InlineData(new byte[] { 0xb2, 0, 0, 0, 0, 0 }, false, "Speex")]
+    public void Media_UnsupportedCodec_IsRefusedByName(byte[] tag, bool isVideo, string name)
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        if (isVideo)
+            publisher.RawVideo(0, tag);
+        else
+            publisher.RawAudio(0, tag);
+        Assert.Equal(PublishRejectionReason.UnsupportedCodec, publisher.Rejection?.Reason);
+        Assert.Contains(name, publisher.Rejection!.Description, StringComparison.OrdinalIgnoreCase);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Media_OverTheBitrate_IsClosedWithTheLimit()
+    {
+        using var node = new TestNode(new IngestOptions { MaxBitrate = 1_000_000 });
+        var publisher = node.Publish();
+        publisher.Headers();
+        for (uint i = 0; i < 100 && publisher.Rejection is null; i++)
+            publisher.Picture(i * 33, i == 0, size: 10_000);
+        Assert.Equal(PublishRejectionReason.BitrateTooHigh, publisher.Rejection?.Reason);
+        Assert.Contains("1 Mbit/s", publisher.Rejection!.Description, StringComparison.Ordinal);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Data_EveryKind_ReachesOnePlace()
+    {
+        using var node = new TestNode();
+        var all = new List<StreamData>();
+        node.Directory.DataReceived += (_, data) => all.Add(data);
+        var publisher = node.Publish();
+        publisher.Metadata(video: true, audio: true);
+        publisher.Data("onTextData", AmfValue.Object(("text", AmfValue.Of("hello")), ("language", AmfValue.Of("eng"))));
+        publisher.Data("onCuePoint", AmfValue.Object(("name", AmfValue.Of("goal")), ("time", AmfValue.Of(1.5))));
+        publisher.Data("onCaptionInfo", AmfValue.Object(("type", AmfValue.Of("708")), ("data", AmfValue.Of("AAA="))));
+        publisher.Data("onSomething", AmfValue.Of(1));
+        publisher.Data("onMetaData");
+        Assert.True(Assert.IsType<StreamMetadata>(all[0]).HasVideo);
+        Assert.Equal("hello", Assert.IsType<StreamText>(all[1]).Text);
+        Assert.Equal(1.5, Assert.IsType<StreamCuePoint>(all[2]).Seconds);
+        Assert.Equal("AAA=", Assert.IsType<StreamCaptionInfo>(all[3]).Data);
+        Assert.Equal("onSomething", Assert.IsType<UnknownStreamData>(all[4]).Name);
+        Assert.Null(Assert.IsType<StreamMetadata>(all[5]).HasVideo);
+        publisher.Close();
+    }
+
+    [Fact]
+    public void Health_OfARunningStream_IsMeasured()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(10);
+        var health = publisher.Session.Broadcast.ReadHealth();
+        Assert.Equal(BroadcastState.OnAir, health.State);
+        Assert.Equal(30, health.FrameRate, 1);
+        Assert.Equal(2, health.GopSeconds, 2);
+        Assert.Equal((1280, 720), (health.Width, health.Height));
+        Assert.True(health.BitsPerSecond > 0);
+        publisher.Close();
+    }
+
+    [Fact]
+    public void Dispose_WithPublishers_TellsThemAndEndsAll()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(3);
+        node.Directory.Dispose();
+        Assert.Equal(PublishRejectionReason.ShuttingDown, Assert.Single(publisher.Evicted).Reason);
+        publisher.Close();
+        Assert.Equal(1, node.Sink.Ended);
+        Assert.NotNull(node.Directory.Publish(TestNode.Channel, _ => { }).Rejection);
+        node.DemandNothingHeld();
+    }
+}
