@@ -8,6 +8,7 @@ using Millrace.Packaging;
 using Millrace.Platform;
 using Millrace.Server.Demo;
 using Millrace.Server.Options;
+using Millrace.Server.Rtmp;
 using OpenTelemetry.Metrics;
 
 namespace Millrace.Server;
@@ -21,6 +22,7 @@ internal static class Roles
         AddPlatform(services, configuration);
         AddOrigin(services, configuration);
         AddIngest(services, configuration);
+        RtmpRole.Add(services);
         if (demo)
             services.AddHostedService<DemoService>();
     }
