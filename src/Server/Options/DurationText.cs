@@ -24,7 +24,7 @@ public static class DurationText
             _ => (0, 1.0),
         };
         var digits = trimmed[..^suffix];
-        if (!double.TryParse(digits, NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var value))
+        if (!double.TryParse(digits, NumberStyles.AllowDecimalPoint | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var value) || !double.IsFinite(value))
             return false;
         var seconds = value * secondsPerUnit;
         if (seconds > 10 * 366 * 86400.0)
