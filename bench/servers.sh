@@ -46,8 +46,15 @@ wait_for_port() {
   return 1
 }
 
+# port_is_free PORT: another server there would answer in the place of ours.
+port_is_free() {
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
+    stop "Port $1 is taken. Choose others: RTMP_PORT=… HTTP_PORT=… $0"
+}
+
 # HLS as most people run it: 2 s fragments, a minute of playlist. Everything on the loopback address.
 start_nginx() {
+  port_is_free "$rtmp_port"
   local home="$work/nginx"
   rm -rf "$home" && mkdir -p "$home/hls"
   cat >"$home/nginx.conf" <<CONF
@@ -80,6 +87,8 @@ CONF
 
 # start_millrace [OPTION…]
 start_millrace() {
+  port_is_free "$rtmp_port"
+  port_is_free "$http_port"
   local home="$work/millrace"
   rm -rf "$home" && mkdir -p "$home"
   (cd "$home" && exec "$millrace" up --Rtmp:Port="$rtmp_port" --Http:Port="$http_port" --Ingest:Admission=open \

@@ -51,6 +51,8 @@ public static class ServerHost
         logging.SetMinimumLevel(options.Level);
         foreach (var framework in (string[])["Microsoft", "System", "OpenTelemetry"])
             logging.AddFilter(framework, options.Level > LogLevel.Warning ? options.Level : LogLevel.Warning);
+        // A start that fails is said by the command, in words; what ends a running host is logged as critical.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Millrace.Ingest;
+using Millrace.Server.Commands;
 
 namespace Millrace.Server.Rtmp;
 
@@ -117,7 +118,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         catch (SocketException fault)
         {
             listener.Dispose();
-            throw new IOException(
+            throw new ListenException(
                 $"RTMP cannot listen on {options.Address}:{port}: {fault.Message}. "
                 + "Another program may hold the port; choose one with --Rtmp:Port=….", fault);
         }
