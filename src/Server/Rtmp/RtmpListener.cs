@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -60,7 +61,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         accepting.Add(AcceptAsync(plain, tls: null));
         if (options.Tls.Port != "off")
         {
-            var tls = RtmpCertificate.Load(options.Tls);
+            var tls = Certificate();
             var secure = Listen(int.Parse(options.Tls.Port, System.Globalization.CultureInfo.InvariantCulture));
             addresses.RtmpsPort = ((IPEndPoint)secure.LocalEndPoint!).Port;
             accepting.Add(AcceptAsync(secure, tls));
@@ -99,6 +100,19 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
     {
         stopAccepting.Dispose();
         stopping.Dispose();
+    }
+
+    private SslServerAuthenticationOptions Certificate()
+    {
+        try
+        {
+            return RtmpCertificate.Load(options.Tls);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new ListenException($"The RTMPS certificate {options.Tls.Certificate} cannot be used: {fault.Message} "
+                + "See Rtmp:Tls:Certificate, :Key and :Password.", fault);
+        }
     }
 
     private Socket Listen(int port)
