@@ -221,9 +221,10 @@ public sealed class BadInputTests(LiveBroadcast broadcast, ITestOutputHelper out
         var before = (await viewer.Video.LoadAsync()).NextSegment;
         using var client = new TcpClient();
         await client.ConnectAsync("127.0.0.1", server.HttpPort);
-        await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes(request));
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
         client.Client.Shutdown(SocketShutdown.Send);
-        using var reader = new StreamReader(client.GetStream(), Encoding.Latin1);
+        using var reader = new StreamReader(stream, Encoding.Latin1);
         using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(15));
         var answer = "";
         try

@@ -53,11 +53,20 @@ internal sealed class BrowserPage : IAsyncDisposable
     /// <summary>Waits until <paramref name="expression"/> is true in the page; fails with what the page said and with a picture.</summary>
     public async Task UntilAsync(string expression, TimeSpan? patience = null)
     {
-        try
-        {
-            await Page.WaitForFunctionAsync(expression, null, new() { Timeout = (float)(patience ?? TimeSpan.FromSeconds(20)).TotalMilliseconds });
-        }
-        catch (TimeoutException)
+        // Playwright's own waiting evaluates text anew each time, which our pages' policy forbids; this compiles it once.
+        var limit = (int)(patience ?? TimeSpan.FromSeconds(20)).TotalMilliseconds;
+        var isTrue = await Page.EvaluateAsync<bool>($$"""
+            () => new Promise((resolve) => {
+              const started = performance.now();
+              const look = () => {
+                if ({{expression}}) resolve(true);
+                else if (performance.now() - started > {{limit}}) resolve(false);
+                else setTimeout(look, 50);
+              };
+              look();
+            })
+            """);
+        if (!isTrue)
         {
             var picture = await ScreenshotAsync("failed-" + DateTime.UtcNow.ToString("HHmmss-fff"));
             var state = await Page.EvaluateAsync<string>("JSON.stringify(window.millrace && Object.fromEntries(['state','problem','latencySeconds','droppedFrames','stalls','restarts','errors','quality'].map(k => [k, window.millrace[k]])))");

@@ -25,7 +25,7 @@ internal static partial class Ffmpeg
         await using var child = new ChildProcess(Tools.Ffprobe, ["-v", "error", "-of", "csv=p=0", "-show_entries", entries, .. arguments, file]);
         var code = await child.ExitAsync(TimeSpan.FromSeconds(60));
         Assert.True(code == 0, $"{child.CommandLine} ended with {code}.\n{child.Output}");
-        return child.Output.Trim();
+        return child.Output.Trim().TrimEnd(',');
     }
 
     /// <summary>Presentation times of the pictures in which the screen turns white, in seconds of the file's own clock.</summary>

@@ -19,9 +19,13 @@ internal enum FlvForm
 /// <summary>Turns a track of a file into FLV tag bodies (FLV 10.1 Annex E; Enhanced RTMP v2).</summary>
 internal static class FlvTags
 {
-    /// <summary>The sequence header, if the codec has one, and then every sample.</summary>
+    /// <summary>Decoding begins before the presentation does, and RTMP knows no negative time.</summary>
+    private const double Lead = 0.1;
+
+    /// <summary>The sequence header, if the codec has one, and then every sample; the first one shown at <paramref name="startAt"/> and a little.</summary>
     public static IEnumerable<MediaMessage> Messages(Mp4File track, FlvForm form, double startAt = 0)
     {
+        startAt += Lead;
         var isVideo = IsVideo(track);
         if (Header(track, form) is { } header)
             yield return new MediaMessage(isVideo, startAt, header);

@@ -66,8 +66,9 @@ internal sealed class Mp4File
             sync = [.. Enumerable.Range(0, (int)U32(file, table + 4)).Select(index => (int)U32(file, table + 8 + (4 * index)) - 1)];
         }
 
+        // An edit list says where the presentation begins: behind the encoder's priming, or at the first picture shown.
         List<Mp4Sample> samples = [];
-        long time = 0;
+        long time = -EditStart(file, track);
         var sample = 0;
         foreach (var (offset, inChunk) in Chunks(file, tables))
         {
@@ -81,6 +82,14 @@ internal sealed class Mp4File
             }
         }
         return new Mp4File(file, entryType, file[configuration.Start..configuration.End], samples);
+    }
+
+    private static long EditStart(byte[] file, (int Start, int End) track)
+    {
+        if (!Boxes(file, track).Any(box => box.Type == "edts"))
+            return 0;
+        var list = Find(file, track, "edts", "elst").Start;
+        return (int)U32(file, list + 12);
     }
 
     private static IEnumerable<(int Offset, int Samples)> Chunks(byte[] file, (int Start, int End) tables)
