@@ -118,6 +118,8 @@ public sealed class MediaEndpoint
         // Polled: half a target duration collapses a crowd without making anyone late. Blocking: the answer to that very
         // question never gets better, so caches may keep it until nobody asks any more (draft-pantos-hls-rfc8216bis, Appendix B).
         var freshness = string.Create(CultureInfo.InvariantCulture, $"public, max-age={Math.Max(1, targetDuration / 2)}");
+        if (directives.Segment is null)
+            await WaitForFirstSegmentAsync(context, broadcast, rendition);
         if (directives.Segment is { } segment)
         {
             using var limit = Limit(context, targetDuration);
@@ -147,6 +149,20 @@ public sealed class MediaEndpoint
             }
         }
         await TextAsync(context, Kind, broadcast.Playlists.Media(rendition, directives.Skip), freshness);
+    }
+
+    /// <summary>
+    /// Holds a first look at a playlist until it has a segment: hls.js takes one with nothing but parts for an error, and
+    /// asks again a second later. Whatever ends the wait, the playlist is answered as it is.
+    /// </summary>
+    private async ValueTask WaitForFirstSegmentAsync(HttpContext context, OriginBroadcast broadcast, RenditionMedia rendition)
+    {
+        if (broadcast.Timeline.Read(rendition.Name) is not { IsEnded: false, IsSuspended: false, Segments.Count: 0 } young)
+            return;
+        using var limit = Limit(context, broadcast.Timeline.Contract.TargetDuration);
+        DeliveryMetrics.AddHeld(1);
+        await broadcast.Timeline.WaitForPlaylistAsync(rendition.Name, young.NextSegment, null, limit.Token);
+        DeliveryMetrics.AddHeld(-1);
     }
 
     private static async Task InitAsync(HttpContext context, OriginBroadcast broadcast, RenditionMedia rendition, int number)

@@ -132,6 +132,28 @@ public sealed class MediaEndpointTests
     }
 
     [Fact]
+    public async Task Playlist_FirstLookBeforeASegment_IsHeldUntilThereIsOne()
+    {
+        using var origin = new Origin();
+        origin.AddParts(0, 0, Origin.PartsPerSegment);
+        var answer = Start(origin, Media(origin, "live.m3u8"));
+        Assert.False(answer.Done.IsCompleted);
+        origin.EndSegment(0);
+        Assert.Contains("\n0.m4s\n", Encoding.UTF8.GetString(await answer.BodyAsync()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Playlist_FirstLookAndNoSegmentComes_IsAnsweredAsItIs()
+    {
+        using var origin = new Origin();
+        origin.AddParts(0, 0, 2);
+        var answer = Start(origin, Media(origin, "live.m3u8"));
+        origin.Time.Advance(TimeSpan.FromSeconds(6.1));
+        Assert.Contains("0.1.m4s", Encoding.UTF8.GetString(await answer.BodyAsync()), StringComparison.Ordinal);
+        Assert.Equal(200, answer.Response.StatusCode);
+    }
+
+    [Fact]
     public async Task Playlist_BlockingAndNothingComes_Is503AfterThreeTargetDurations()
     {
         using var origin = new Origin();
