@@ -149,7 +149,7 @@ public sealed class BadInputTests(LiveBroadcast broadcast, ITestOutputHelper out
             {
                 // Closed for its bit rate, for example.
             }
-            return bytes;
+            return (bytes, client.StatusDescriptions);
         });
         var longest = TimeSpan.Zero;
         while (!stop.IsCancellationRequested)
@@ -157,7 +157,8 @@ public sealed class BadInputTests(LiveBroadcast broadcast, ITestOutputHelper out
             await video.NextAsync();
             longest = video.Held > longest ? video.Held : longest;
         }
-        var sent = await flood;
+        var (sent, told) = await flood;
+        Assert.Contains(told, text => text.Contains("Mbit/s", StringComparison.Ordinal));
         output.WriteLine($"{sent / 1e6:0} MB of flood; longest hold of the other stream {longest.TotalMilliseconds:0} ms; memory {memory / 1e6:0} -> {server.ResidentBytes / 1e6:0} MB");
         Assert.True(longest < TimeSpan.FromSeconds(2), $"The other stream stood still for {longest.TotalSeconds:0.0} s.");
         Assert.True(server.ResidentBytes < memory + 300_000_000, $"Memory grew to {server.ResidentBytes / 1e6:0} MB.");
