@@ -36,6 +36,7 @@ public sealed class Broadcast
     private BroadcastState state = BroadcastState.Discovering;
     private int sessions;
     private IngestCounters past;
+    private RepairCounters pastRepairs;
     private long droppedBeforeStart;
 
     // From the session's clock to the broadcast's, in the video's timescale and in the audio's.
@@ -80,14 +81,19 @@ public sealed class Broadcast
         lock (gate)
         {
             var all = past;
+            var repairs = pastRepairs;
             if (session is not null)
+            {
                 all.Add(session.Counters);
+                repairs.Add(session.Repairs);
+            }
             all.BeforeRandomAccess += droppedBeforeStart;
             return new BroadcastHealth(
                 state, sessions, video?.CodecString, audio?.CodecString, video?.Width ?? 0, video?.Height ?? 0, frameRate, gopSeconds,
-                keyReceivedAt == 0 ? null : new DateTimeOffset(keyReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0,
+                keyReceivedAt == 0 ? null : new DateTimeOffset(keyReceivedAt, TimeSpan.Zero),
+                session is null ? null : new DateTimeOffset(session.LastReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0,
                 session?.AudioError ?? 0, video is null || audio is null ? 0 : newestAudio - newestVideo,
-                all, session?.Repairs ?? default, packager?.Counters ?? default);
+                all, repairs, packager?.Counters ?? default);
         }
     }
 
@@ -131,6 +137,7 @@ public sealed class Broadcast
             if (session != old)
                 return false;
             past.Add(old.Counters);
+            pastRepairs.Add(old.Repairs);
             session = null;
             discovery?.Dispose();
             discovery = null;

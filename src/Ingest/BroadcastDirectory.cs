@@ -19,6 +19,7 @@ public sealed class BroadcastDirectory : IDisposable
     private readonly IBroadcastSinkFactory sinks;
     private readonly MediaBlockPool pool;
     private readonly TimeProvider time;
+    private readonly IngestTotals totals = new();
     private bool stopped;
 
     /// <param name="ingest">How publishers are let in and kept.</param>
@@ -62,6 +63,12 @@ public sealed class BroadcastDirectory : IDisposable
             return [.. entries.Values.Select(e => e.Broadcast)];
     }
 
+    /// <summary>What this node's ingest has done so far, broadcasts that are over included. Never decreases.</summary>
+    public IngestTotals Totals => totals;
+
+    /// <summary>What is wrong with a broadcast of that health, measured by this node's options.</summary>
+    public IReadOnlyList<HealthProblem> FindProblems(BroadcastHealth health) => HealthProblem.Find(health, ingest, packaging, time.GetUtcNow());
+
     /// <summary>Lets an admitted publisher onto its channel, or says why not.</summary>
     /// <param name="channel">The channel that <see cref="Admission"/> found.</param>
     /// <param name="onEvicted">
@@ -89,6 +96,7 @@ public sealed class BroadcastDirectory : IDisposable
             {
                 entry = new Entry(new Broadcast(channel, BroadcastId.New(now), now, ingest, packaging, sinks, pool));
                 entries.Add(channel, entry);
+                totals.Begin(entry.Broadcast);
             }
             entry.StopTimer();
             session = new PublishSession(this, entry.Broadcast, ingest, pool, now.UtcTicks, onEvicted);
@@ -141,6 +149,7 @@ public sealed class BroadcastDirectory : IDisposable
             {
                 entries.Remove(broadcast.Channel);
                 over = broadcast.End();
+                totals.End(broadcast);
             }
             else
             {
@@ -165,6 +174,7 @@ public sealed class BroadcastDirectory : IDisposable
             entries.Remove(broadcast.Channel);
             entry.StopTimer();
             broadcast.End();
+            totals.End(broadcast);
         }
         Ended?.Invoke(broadcast);
     }
@@ -178,6 +188,7 @@ public sealed class BroadcastDirectory : IDisposable
             session = entry.Broadcast.Session;
             if (!entry.Broadcast.End())
                 return;
+            totals.End(entry.Broadcast);
         }
         session?.Evict(reason);
         Ended?.Invoke(entry.Broadcast);

@@ -25,11 +25,12 @@ public enum BroadcastState
 /// <param name="FrameRate">Pictures per second of the last GOP, or 0.</param>
 /// <param name="GopSeconds">Length of the last GOP, or 0.</param>
 /// <param name="LastKeyFrame">When the last random access point of the video arrived, or null.</param>
+/// <param name="LastReceived">When the publisher's last message came, or null without a publisher.</param>
 /// <param name="BitsPerSecond">What came in over the last 5 s.</param>
 /// <param name="AudioError">Seconds by which the audio's own count lags the publisher's clock.</param>
 /// <param name="AudioVideoSkew">Seconds that the newest audio is ahead of the newest picture: interleaving.</param>
 /// <param name="Ingest">What came and was dropped, over all sessions.</param>
-/// <param name="Repairs">Timestamp repairs of the current session.</param>
+/// <param name="Repairs">Timestamp repairs, over all sessions.</param>
 /// <param name="Packaging">What packaging had to bend.</param>
 public sealed record BroadcastHealth(
     BroadcastState State,
@@ -41,6 +42,7 @@ public sealed record BroadcastHealth(
     double FrameRate,
     double GopSeconds,
     DateTimeOffset? LastKeyFrame,
+    DateTimeOffset? LastReceived,
     long BitsPerSecond,
     double AudioError,
     double AudioVideoSkew,

@@ -26,4 +26,16 @@ public struct RepairCounters
 
     /// <summary>Audio frames made a sample longer or shorter to steer the audio to the clock.</summary>
     public long AudioSteered { get; internal set; }
+
+    internal void Add(in RepairCounters other)
+    {
+        Wraps += other.Wraps;
+        ForwardJumps += other.ForwardJumps;
+        BackwardJumps += other.BackwardJumps;
+        ForeignStarts += other.ForeignStarts;
+        Reordered += other.Reordered;
+        AudioHoles += other.AudioHoles;
+        AudioDropped += other.AudioDropped;
+        AudioSteered += other.AudioSteered;
+    }
 }

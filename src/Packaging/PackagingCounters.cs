@@ -32,4 +32,19 @@ public struct PackagingCounters
 
     /// <summary>Access units whose decode time did not rise and was moved.</summary>
     public long Reordered { get; internal set; }
+
+    /// <summary>Adds another broadcast's.</summary>
+    public void Add(in PackagingCounters other)
+    {
+        Parts += other.Parts;
+        Segments += other.Segments;
+        GapSegments += other.GapSegments;
+        DependentSegments += other.DependentSegments;
+        OversizedParts += other.OversizedParts;
+        ShortParts += other.ShortParts;
+        SilentFrames += other.SilentFrames;
+        LateDropped += other.LateDropped;
+        LeaderStalls += other.LeaderStalls;
+        Reordered += other.Reordered;
+    }
 }

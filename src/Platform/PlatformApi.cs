@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Millrace.Core;
 using Millrace.Delivery;
+using Millrace.Ingest;
 using Millrace.Media;
 
 namespace Millrace.Platform;
@@ -13,13 +14,15 @@ public sealed class PlatformApi
 {
     private readonly ChannelStore channels;
     private readonly OriginStore origin;
+    private readonly BroadcastDirectory broadcasts;
     private readonly TimeProvider time;
 
-    /// <summary>Over the channels and what is on air.</summary>
-    public PlatformApi(ChannelStore channels, OriginStore origin, TimeProvider time)
+    /// <summary>Over the channels, what can be watched, and what comes in.</summary>
+    public PlatformApi(ChannelStore channels, OriginStore origin, BroadcastDirectory broadcasts, TimeProvider time)
     {
         this.channels = channels;
         this.origin = origin;
+        this.broadcasts = broadcasts;
         this.time = time;
     }
 
@@ -63,20 +66,43 @@ public sealed class PlatformApi
             return;
         }
         var broadcast = origin.FindNewest(name.Value);
-        if (broadcast is null && await Task.Run(() => channels.Find(name), context.RequestAborted) is null)
+        var incoming = broadcasts.Find(name);
+        if (broadcast is null && incoming is null && await Task.Run(() => channels.Find(name), context.RequestAborted) is null)
         {
             await FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel.");
             return;
         }
         Begin(context);
-        await context.Response.WriteAsJsonAsync(Describe(name, broadcast), PlatformJson.Default.ChannelDocument, cancellationToken: context.RequestAborted);
+        await context.Response.WriteAsJsonAsync(Describe(name, broadcast, incoming), PlatformJson.Default.ChannelDocument, cancellationToken: context.RequestAborted);
     }
 
-    private static ChannelDocument Describe(ChannelName name, OriginBroadcast? broadcast)
+    /// <param name="name">The channel.</param>
+    /// <param name="broadcast">Its newest broadcast that can be watched, or null.</param>
+    /// <param name="incoming">What comes in for it, when more of its health is wanted than what viewers see.</param>
+    private ChannelDocument Describe(ChannelName name, OriginBroadcast? broadcast, Broadcast? incoming = null)
     {
-        if (broadcast is not { IsEnded: false })
-            return new ChannelDocument(name.Value, false, null, null, null, null);
-        return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, HealthOf(broadcast));
+        if (broadcast is { IsEnded: false })
+        {
+            var health = HealthOf(broadcast);
+            if (incoming is not null && incoming.Id == broadcast.Id)
+                health = Detail(health, incoming);
+            return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, health);
+        }
+        // A publisher is there whose stream nobody can watch yet: the one who looks for the reason needs it most.
+        var starting = incoming is null ? null : Detail(new HealthDocument(HealthState.Starting, null, null), incoming);
+        return new ChannelDocument(name.Value, false, null, null, null, starting);
+    }
+
+    private HealthDocument Detail(HealthDocument document, Broadcast incoming)
+    {
+        var health = incoming.ReadHealth();
+        var problems = broadcasts.FindProblems(health);
+        return document with
+        {
+            State = document.State == HealthState.Ok && problems.Count > 0 ? HealthState.Attention : document.State,
+            Problems = [.. problems.Select(problem => new ErrorDetail(problem.Code, problem.Message))],
+            Ingest = IngestHealth.Of(health, time.GetUtcNow()),
+        };
     }
 
     private static HealthDocument HealthOf(OriginBroadcast broadcast)
@@ -99,7 +125,7 @@ public sealed class PlatformApi
                     break;
             }
         }
-        return new HealthDocument(snapshot.IsSuspended ? "waiting_for_publisher" : "ok", video, audio);
+        return new HealthDocument(snapshot.IsSuspended ? HealthState.WaitingForPublisher : HealthState.Ok, video, audio);
     }
 
     private static void Begin(HttpContext context)

@@ -16,10 +16,31 @@ internal sealed record ChannelDocument(
     string Name, bool Live, string? Broadcast, DateTimeOffset? StartedAt, string? Title, HealthDocument? Health);
 
 /// <summary>How a broadcast is doing.</summary>
-/// <param name="State"><c>ok</c>, or <c>waiting_for_publisher</c> while it may come back.</param>
+/// <param name="State">One of <see cref="HealthState"/>.</param>
 /// <param name="Video">The video that came in, or null.</param>
 /// <param name="Audio">The audio that came in, or null.</param>
-internal sealed record HealthDocument(string State, VideoHealth? Video, AudioHealth? Audio);
+/// <param name="Problems">What the streamer or the operator can change, or null where only the state was asked for.</param>
+/// <param name="Ingest">What comes in, or null where only the state was asked for.</param>
+internal sealed record HealthDocument(
+    string State, VideoHealth? Video, AudioHealth? Audio,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ErrorDetail>? Problems = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IngestHealth? Ingest = null);
+
+/// <summary>The words for a broadcast's state.</summary>
+internal static class HealthState
+{
+    /// <summary>A publisher is connected; nothing can be watched yet.</summary>
+    public const string Starting = "starting";
+
+    /// <summary>On air, and nothing is wrong.</summary>
+    public const string Ok = "ok";
+
+    /// <summary>On air, with problems that someone should look at.</summary>
+    public const string Attention = "attention";
+
+    /// <summary>On air; the publisher is gone and may come back.</summary>
+    public const string WaitingForPublisher = "waiting_for_publisher";
+}
 
 /// <summary>The video that came in, measured. Bit rate in bits per second.</summary>
 internal sealed record VideoHealth(string Codec, int Width, int Height, double FrameRate, long Bitrate);

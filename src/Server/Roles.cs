@@ -10,6 +10,7 @@ using Millrace.Server.Demo;
 using Millrace.Server.Options;
 using Millrace.Server.Rtmp;
 using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
 
 namespace Millrace.Server;
 
@@ -28,9 +29,12 @@ internal static class Roles
     }
 
     private static void AddMetrics(IServiceCollection services) =>
-        services.AddOpenTelemetry().WithMetrics(metrics => metrics
-            .AddMeter("Millrace.*", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel")
-            .AddPrometheusExporter());
+        services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.Clear().AddService(
+                "millrace", serviceVersion: typeof(Roles).Assembly.GetName().Version!.ToString(3), autoGenerateServiceInstanceId: false))
+            .WithMetrics(metrics => metrics
+                .AddMeter("Millrace.*", "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel")
+                .AddPrometheusExporter());
 
     private static void AddPlatform(IServiceCollection services, EffectiveConfiguration configuration)
     {
@@ -47,6 +51,7 @@ internal static class Roles
         services.AddSingleton(provider => new BroadcastDirectory(
             configuration.Get<IngestOptions>(), configuration.Get<PackagingOptions>(), provider.GetRequiredService<IBroadcastSinkFactory>(),
             provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IngestMetrics>();
         services.AddSingleton(provider => new Admission(configuration.Get<IngestOptions>(), provider.GetRequiredService<IStreamKeys>()));
     }
 

@@ -57,8 +57,16 @@ public sealed class CaptureTests
         node.DemandNothingHeld();
         node.Sink.DemandRules(alignment: 0.0225);
         Assert.Single(node.Sink.Periods);
-        Assert.Equal(default, health.Repairs);
+        Assert.Equal(Needed(name), health.Repairs);
         Assert.Equal(0, health.Ingest.Damaged + health.Ingest.BadTags + health.Ingest.BeforeConfiguration);
         Assert.Equal(0, health.Packaging.GapSegments);
     }
+
+    /// <summary>What the encoder's own clock asks for: one was recorded for its step back, GStreamer's live audio source begins by a stumble.</summary>
+    private static RepairCounters Needed(string name) => name switch
+    {
+        "ffmpeg-5.1-extended-timestamp-type-3" => new RepairCounters { BackwardJumps = 1 },
+        "gstreamer-1.22-librtmp-2.4" or "gstreamer-1.22-rtmp2sink" => new RepairCounters { AudioHoles = 1, AudioDropped = 2, AudioSteered = 1 },
+        _ => default,
+    };
 }

@@ -14,8 +14,8 @@ public sealed class TestNode : IDisposable
 {
     public static readonly ChannelName Channel = Name("alice");
 
-    public TestNode(IngestOptions? options = null, PackagingOptions? packaging = null) =>
-        Directory = new BroadcastDirectory(options ?? new IngestOptions(), packaging ?? new PackagingOptions(), Sink, Pool, Time);
+    public TestNode(IngestOptions? options = null, PackagingOptions? packaging = null, IBroadcastSinkFactory? sinks = null) =>
+        Directory = new BroadcastDirectory(options ?? new IngestOptions(), packaging ?? new PackagingOptions(), sinks ?? Sink, Pool, Time);
 
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Millrace.Delivery;
+using Millrace.Ingest;
 using Millrace.Platform;
 
 namespace Millrace.Server.Http;
@@ -23,6 +24,8 @@ internal static class HttpPipeline
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
                 : TextAsync(context, StatusCodes.Status200OK, "ok\n"));
         app.Services.GetRequiredService<PlatformApi>().Map(app);
+        // Nobody else asks for it, and without an instance its instruments do not exist.
+        app.Services.GetRequiredService<IngestMetrics>();
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapFallback(context => TextAsync(context, StatusCodes.Status404NotFound, "Not found.\n"));
     }

@@ -110,6 +110,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
             arena.Dispose();
         }
         closed.Dispose();
+        shared.Metrics.Disconnected();
         onClosed();
     }
 

@@ -33,6 +33,8 @@ internal sealed class RtmpConnectionFactory(
 
     public TimeProvider Time => time;
 
+    public RtmpMetrics Metrics => metrics;
+
     public ILogger Logger => logger;
 
     /// <summary>A connection from <paramref name="remote"/>. <paramref name="onClosed"/> is called once, at its end.</summary>

@@ -11,6 +11,9 @@ internal sealed class RtmpMetrics
     private readonly Counter<long> violations;
     private readonly Counter<long> timeouts;
     private readonly Counter<long> rejections;
+    private readonly Counter<long> refusals;
+    private readonly Counter<long> tlsFailures;
+    private long open;
 
     public RtmpMetrics(IMeterFactory meters)
     {
@@ -19,9 +22,22 @@ internal sealed class RtmpMetrics
         violations = meter.CreateCounter<long>("millrace.rtmp.violations", "{violation}", "Connections ended, or messages left out, for a breach of the protocol or of a limit.");
         timeouts = meter.CreateCounter<long>("millrace.rtmp.timeouts", "{connection}", "Connections ended because nothing came.");
         rejections = meter.CreateCounter<long>("millrace.rtmp.rejections", "{publish}", "Publishers refused, or ended by us.");
+        refusals = meter.CreateCounter<long>("millrace.rtmp.refused", "{connection}", "Connections refused because too many were open.");
+        tlsFailures = meter.CreateCounter<long>("millrace.rtmp.tls_failures", "{connection}", "RTMPS handshakes that failed.");
+        meter.CreateObservableGauge("millrace.rtmp.open", () => Volatile.Read(ref open), "{connection}", "Connections open now.");
     }
 
-    public void Connected() => connections.Add(1);
+    public void Connected()
+    {
+        connections.Add(1);
+        Interlocked.Increment(ref open);
+    }
+
+    public void Disconnected() => Interlocked.Decrement(ref open);
+
+    public void Refused() => refusals.Add(1);
+
+    public void TlsFailed() => tlsFailures.Add(1);
 
     public void Violated(RtmpFault fault) => violations.Add(1, new KeyValuePair<string, object?>("fault", fault.ToString()));
 

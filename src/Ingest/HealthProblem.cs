@@ -1,0 +1,66 @@
+using System.Globalization;
+using Millrace.Packaging;
+
+namespace Millrace.Ingest;
+
+/// <summary>Something about a running broadcast that the streamer or the operator can change.</summary>
+/// <param name="Code">For programs; never changes its meaning.</param>
+/// <param name="Message">A sentence that says what is measured and what to do.</param>
+public sealed record HealthProblem(string Code, string Message)
+{
+    /// <summary>How long a publisher may say nothing before that is worth a word: longer than any encoder's pause.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+
+    /// <summary>Between audio and its clock; people notice from about 45 ms (ITU-R BT.1359).</summary>
+    private const double AudibleSeconds = 0.045;
+
+    /// <summary>What is wrong now; empty when nothing is, or nobody publishes.</summary>
+    public static IReadOnlyList<HealthProblem> Find(BroadcastHealth health, IngestOptions ingest, PackagingOptions packaging, DateTimeOffset now)
+    {
+        var found = new List<HealthProblem>();
+        if (health.LastReceived is not { } received)
+            return found;
+        var silent = now - received;
+        if (silent > Silence)
+        {
+            found.Add(new("publisher_silent", Text(
+                $"Nothing has come from the encoder for {silent.TotalSeconds:0} s, though it is still connected. Its network, or the encoder, hangs.")));
+            return found;
+        }
+
+        if (health.State == BroadcastState.Discovering && health.Ingest.Bytes > 0 && health.Ingest.BeforeConfiguration > 0)
+            found.Add(new("no_configuration", "Media comes, but not the codec configuration in front of it. Restart the stream in the encoder."));
+
+        var segment = packaging.SegmentDuration.TotalSeconds;
+        var sinceKey = health.LastKeyFrame is { } key ? (now - key).TotalSeconds : 0;
+        var gop = Math.Max(health.GopSeconds, sinceKey);
+        // A tenth of leeway: encoders place key frames by their frame count.
+        if (health.VideoCodec is not null && gop > Math.Ceiling(segment) * 1.1)
+        {
+            found.Add(new("key_frames_rare", Text(
+                $"Key frames are {gop:0.0} s apart. Viewers join and switch slowly: set the encoder's key frame interval to {segment:0.#} s.")));
+        }
+
+        // Positive: audio is ahead. Either way the one behind holds the other up, and beyond MaxInterleave it is left behind.
+        var skew = health.AudioVideoSkew;
+        if (health.State == BroadcastState.OnAir && health.AudioCodec is not null && health.VideoCodec is not null && Math.Abs(skew) > packaging.MaxInterleave.TotalSeconds)
+        {
+            found.Add(skew > 0
+                ? new("video_late", Text($"The newest picture is {skew:0.0} s behind the audio. The encoder is overloaded, or its video has stopped."))
+                : new("audio_late", Text($"The newest audio is {-skew:0.0} s behind the picture. Its source has stopped, or is delayed; what is missing is filled with silence.")));
+        }
+        if (Math.Abs(health.AudioError) > AudibleSeconds)
+        {
+            found.Add(new("audio_drift", Text(
+                $"The audio's own count is {Math.Abs(health.AudioError) * 1000:0} ms {(health.AudioError > 0 ? "behind" : "ahead of")} the encoder's clock. Look at the encoder's audio device and its sample rate.")));
+        }
+        if (health.BitsPerSecond > 0.9 * ingest.MaxBitrate)
+        {
+            found.Add(new("bitrate_near_limit", Text(
+                $"{health.BitsPerSecond / 1e6:0.0} Mbit/s come in; over {ingest.MaxBitrate / 1e6:0.#} Mbit/s (Ingest:MaxBitrate) the publisher is closed.")));
+        }
+        return found;
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
