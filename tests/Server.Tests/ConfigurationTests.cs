@@ -32,6 +32,10 @@ public sealed class ConfigurationTests
     }
 
     [Fact]
+    public void Load_OptionGivenTwice_IsTheLastOne() =>
+        Assert.Equal(3, Load(null, ("Http:Port", "1"), ("Rtmp:Port", "2"), ("http:port", "3")).Get<HttpOptions>().Port);
+
+    [Fact]
     public void Load_ManyFaults_AllAreListed()
     {
         var faults = Load(null,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using Millrace.Platform;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
@@ -30,7 +31,7 @@ public static class DoctorCommand
             CheckClock(),
         ];
         if (int.TryParse(rtmp.Tls.Port, out var tls))
-            findings.Insert(3, CheckPort("Rtmp:Tls:Port", rtmp.Address, tls));
+            findings.InsertRange(3, [CheckPort("Rtmp:Tls:Port", rtmp.Address, tls), CheckCertificate(rtmp.Tls)]);
 
         foreach (var finding in findings)
             await output.WriteLineAsync($"{(finding.IsGood ? "ok  " : finding.IsNeeded ? "FIX " : "note")}  {finding.Subject,-14} {finding.Text}");
@@ -79,6 +80,25 @@ public static class DoctorCommand
                 ? "ports below 1024 need CAP_NET_BIND_SERVICE"
                 : $"another program (or a running Millrace) has it; end that, or choose another: --{key}=PORT";
             return new(false, true, key, $"{port} cannot be taken: {fault.Message}; {advice}");
+        }
+    }
+
+    private static Finding CheckCertificate(RtmpTlsOptions options)
+    {
+        try
+        {
+            using var certificate = RtmpCertificate.Read(options).Certificate;
+            var left = certificate.NotAfter.ToUniversalTime() - DateTime.UtcNow;
+            var text = $"{certificate.GetNameInfo(X509NameType.DnsName, forIssuer: false)}, until {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}";
+            if (left < TimeSpan.Zero || certificate.NotBefore.ToUniversalTime() > DateTime.UtcNow)
+                return new(false, true, "certificate", $"{text}: it is not valid now, and encoders will refuse it; get a new one");
+            return left < TimeSpan.FromDays(14)
+                ? new(false, false, "certificate", $"{text}: renew it, and start Millrace again")
+                : new(true, true, "certificate", text);
+        }
+        catch (ListenException fault)
+        {
+            return new(false, true, "certificate", fault.Message);
         }
     }
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Millrace.Platform;
+using Millrace.Server.Http;
 using Millrace.Server.Options;
 
 namespace Millrace.Server.Commands;
@@ -38,15 +39,12 @@ public static class UpCommand
             await error.WriteLineAsync($"millrace: {failure.Message} Another program has it; choose another with --Http:Port=PORT.");
             return 1;
         }
+        catch (System.Net.Sockets.SocketException failure)
+        {
+            // The RTMP listeners say what failed by themselves; what is left is HTTP's.
+            var http = configuration.Get<HttpOptions>();
+            await error.WriteLineAsync($"millrace: HTTP cannot listen on {http.Address}:{http.Port}: {failure.Message}. See Http:Address and Http:Port; ports below 1024 need CAP_NET_BIND_SERVICE.");
+            return 1;
+        }
     }
-}
-
-/// <summary>A listener cannot listen; the message says on what, why, and which option changes it.</summary>
-public sealed class ListenException : Exception
-{
-    /// <summary>With what a person should read.</summary>
-    public ListenException(string message) : base(message) { }
-
-    /// <summary>With what a person should read and its cause.</summary>
-    public ListenException(string message, Exception inner) : base(message, inner) { }
 }

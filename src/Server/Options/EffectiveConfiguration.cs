@@ -38,7 +38,7 @@ public sealed class EffectiveConfiguration
 
     /// <summary>Reads all sources.</summary>
     /// <param name="file">A configuration file that must exist, or null for <see cref="FileName"/> if it exists.</param>
-    /// <param name="settings">Keys and values of the command line.</param>
+    /// <param name="settings">Keys and values of the command line; of one key the last.</param>
     public static EffectiveConfiguration Load(string? file, IReadOnlyList<KeyValuePair<string, string>> settings)
     {
         var result = new EffectiveConfiguration();
@@ -49,7 +49,9 @@ public sealed class EffectiveConfiguration
         else if (file is not null)
             result.faults.Add($"The configuration file {path} does not exist.");
         builder.AddEnvironmentVariables(EnvironmentPrefix);
-        builder.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        // An option that is given twice means the last one: scripts put their own in front of what the user typed.
+        builder.AddInMemoryCollection(settings.GroupBy(setting => setting.Key, StringComparer.OrdinalIgnoreCase)
+            .Select(same => KeyValuePair.Create(same.Key, (string?)same.Last().Value)));
         IConfigurationRoot root;
         try
         {

@@ -2,12 +2,10 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Millrace.Ingest;
-using Millrace.Server.Commands;
 
 namespace Millrace.Server.Rtmp;
 
@@ -24,6 +22,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
     private readonly ILogger<RtmpListener> logger;
     private readonly ConnectionLimits limits;
     private readonly ThrottledReport refusals;
+    private readonly ThrottledReport tlsFailures;
     private readonly CancellationTokenSource stopAccepting = new();
     private readonly CancellationTokenSource stopping = new();
     private readonly List<Socket> listeners = [];
@@ -43,6 +42,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         this.logger = logger;
         limits = new ConnectionLimits(this.options.MaxConnections, this.options.MaxConnectionsPerAddress);
         refusals = new ThrottledReport(time, TimeSpan.FromSeconds(1));
+        tlsFailures = new ThrottledReport(time, TimeSpan.FromSeconds(1));
     }
 
     /// <summary>Connections open now, both listeners together.</summary>
@@ -50,22 +50,27 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        // What can fail comes first: a fault here ends the start, and nobody has been let in.
+        var plain = Listen("Rtmp:Port", options.Port);
+        addresses.RtmpPort = ((IPEndPoint)plain.LocalEndPoint!).Port;
+        SslServerAuthenticationOptions? tls = null;
+        Socket? secure = null;
+        if (int.TryParse(options.Tls.Port, System.Globalization.CultureInfo.InvariantCulture, out var securePort))
+        {
+            tls = RtmpCertificate.Load(options.Tls);
+            secure = Listen("Rtmp:Tls:Port", securePort);
+            addresses.RtmpsPort = ((IPEndPoint)secure.LocalEndPoint!).Port;
+        }
+
         // Where there is no epoll every connection is served as a stream.
         if (RuntimeInformation.IsOSPlatform(OSPlatform.Linux))
         {
             var count = options.ReadLoops > 0 ? options.ReadLoops : Math.Max(1, Environment.ProcessorCount / 2);
             loops = [.. Enumerable.Range(0, count).Select(i => new ReadLoop(i, options.ReadCoalescing, time, logger))];
         }
-        var plain = Listen(options.Port);
-        addresses.RtmpPort = ((IPEndPoint)plain.LocalEndPoint!).Port;
         accepting.Add(AcceptAsync(plain, tls: null));
-        if (options.Tls.Port != "off")
-        {
-            var tls = Certificate();
-            var secure = Listen(int.Parse(options.Tls.Port, System.Globalization.CultureInfo.InvariantCulture));
-            addresses.RtmpsPort = ((IPEndPoint)secure.LocalEndPoint!).Port;
+        if (secure is not null)
             accepting.Add(AcceptAsync(secure, tls));
-        }
         return Task.CompletedTask;
     }
 
@@ -98,24 +103,16 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
 
     public void Dispose()
     {
+        // Also after a start that failed, which nothing stops.
+        foreach (var listener in listeners)
+            listener.Dispose();
+        foreach (var loop in loops)
+            loop.Dispose();
         stopAccepting.Dispose();
         stopping.Dispose();
     }
 
-    private SslServerAuthenticationOptions Certificate()
-    {
-        try
-        {
-            return RtmpCertificate.Load(options.Tls);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            throw new ListenException($"The RTMPS certificate {options.Tls.Certificate} cannot be used: {fault.Message} "
-                + "See Rtmp:Tls:Certificate, :Key and :Password.", fault);
-        }
-    }
-
-    private Socket Listen(int port)
+    private Socket Listen(string key, int port)
     {
         var any = options.Address == "*";
         var address = any
@@ -132,9 +129,14 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         catch (SocketException fault)
         {
             listener.Dispose();
-            throw new ListenException(
-                $"RTMP cannot listen on {options.Address}:{port}: {fault.Message}. "
-                + "Another program may hold the port; choose one with --Rtmp:Port=….", fault);
+            var advice = fault.SocketErrorCode switch
+            {
+                SocketError.AddressAlreadyInUse => $"Another program has it; choose another with --{key}=PORT.",
+                SocketError.AccessDenied => $"Ports below 1024 need CAP_NET_BIND_SERVICE; choose another with --{key}=PORT.",
+                SocketError.AddressNotAvailable => "This machine has no such address; see Rtmp:Address.",
+                _ => $"See {key} and Rtmp:Address.",
+            };
+            throw new ListenException($"RTMP cannot listen on {options.Address}:{port}: {fault.Message}. {advice}", fault);
         }
         listeners.Add(listener);
         return listener;
@@ -176,6 +178,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         if (!limits.TryEnter(remote.Address))
         {
             socket.Dispose();
+            connections.Metrics.Refused();
             if (refusals.Count() is { } count)
                 logger.ConnectionsRefused(count, remote.Address, limits.Open);
             return;
@@ -218,7 +221,8 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
             {
                 await secured.DisposeAsync();
                 connection.Dispose();
-                if (refusals.Count() is { } count)
+                connections.Metrics.TlsFailed();
+                if (tlsFailures.Count() is { } count)
                     logger.TlsFailed(count, fault.Message);
                 return;
             }
