@@ -37,6 +37,31 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
     }
 
     [Fact]
+    public async Task Page_LatencyShown_IsTheTrueOne()
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        using var directory = new TestDirectory();
+        var (video, audio) = await ReconnectTests.SmallTracksAsync(directory, 20);
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/exact");
+        await page.UntilAsync("window.millrace?.state === 'waiting'");
+        await using var publisher = await RtmpPublisher.PublishAsync(server, "exact");
+        using var stop = new CancellationTokenSource();
+        var sending = publisher.SendAsync(FlvTags.Interleave(FlvTags.Messages(video, FlvForm.Legacy), FlvTags.Messages(audio, FlvForm.Legacy)), cancellation: stop.Token);
+        await page.UntilAsync("window.millrace.state === 'playing'", TimeSpan.FromSeconds(30));
+        await page.PlaysOnAsync(4);
+
+        // The page joined at the first segment, so its clock counts from the first picture, which left here at a known time.
+        var values = await page.EvaluateAsync<double[]>("() => [Date.now() / 1000, document.querySelector('video').currentTime, window.millrace.latencySeconds]");
+        var real = values[0] - (publisher.StartedAt.ToUnixTimeMilliseconds() / 1000.0) - FlvTags.Lead - values[1];
+        await stop.CancelAsync();
+        await sending.ContinueWith(static _ => { }, TaskScheduler.Default);
+        output.WriteLine($"Shown {values[2]:0.00} s, real {real:0.00} s from the encoder's socket to the screen's clock");
+        // Shown in steps of a tenth, renewed twice a second.
+        Assert.InRange(values[2], real - 0.4, real + 0.4);
+        Assert.InRange(real, 0.5, 6);
+    }
+
+    [Fact]
     public async Task Page_PublisherReconnects_PlaysOnWithoutReload()
     {
         await using var server = await MillraceProcess.StartAsync();

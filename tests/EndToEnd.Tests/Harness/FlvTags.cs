@@ -20,7 +20,7 @@ internal enum FlvForm
 internal static class FlvTags
 {
     /// <summary>Decoding begins before the presentation does, and RTMP knows no negative time.</summary>
-    private const double Lead = 0.1;
+    public const double Lead = 0.1;
 
     /// <summary>The sequence header, if the codec has one, and then every sample; the first one shown at <paramref name="startAt"/> and a little.</summary>
     public static IEnumerable<MediaMessage> Messages(Mp4File track, FlvForm form, double startAt = 0)

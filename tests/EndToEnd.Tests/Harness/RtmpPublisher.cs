@@ -28,6 +28,9 @@ internal sealed class RtmpPublisher : IAsyncDisposable
     /// <summary>Leaves the extended timestamp out of type 3 chunks, as some clients do; the specification wants it there.</summary>
     public bool OmitsRepeatedTimestamp { get; set; }
 
+    /// <summary>When second 0 of the messages was.</summary>
+    public DateTimeOffset StartedAt { get; private set; }
+
     /// <summary>Everything that the server answered with onStatus.</summary>
     public ConcurrentQueue<string> StatusCodes { get; } = new();
 
@@ -86,7 +89,10 @@ internal sealed class RtmpPublisher : IAsyncDisposable
     public async Task SendAsync(IEnumerable<MediaMessage> messages, Action<MediaMessage>? onSent = null, CancellationToken cancellation = default)
     {
         if (!clock.IsRunning)
+        {
             clock.Start();
+            StartedAt = DateTimeOffset.UtcNow;
+        }
         foreach (var message in messages)
         {
             var early = TimeSpan.FromSeconds(message.Seconds) - clock.Elapsed;
