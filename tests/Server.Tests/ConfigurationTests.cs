@@ -46,6 +46,22 @@ public sealed class ConfigurationTests
         Assert.Contains(faults, fault => fault.Contains("Did you mean Http:Port?", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("Dvr:Mode", "off", "full")]
+    [InlineData("Transcoding:Ladder", "off", "auto")]
+    [InlineData("Storage:Kind", "disk", "s3")]
+    [InlineData("Database:Kind", "sqlite", "postgres")]
+    [InlineData("Cluster:Kind", "LOCAL", "redis")]
+    [InlineData("Relay:Parents", "", "http://origin:8080")]
+    public void Load_OptionWithOneValueSoFar_OthersAreRefusedByName(string key, string works, string later)
+    {
+        Assert.Empty(Load(null, (key, works)).Faults);
+        var fault = Assert.Single(Load(null, (key, later)).Faults);
+        Assert.StartsWith($"{key}: '{later}' is not there yet", fault, StringComparison.Ordinal);
+        if (key.EndsWith("Kind", StringComparison.Ordinal) || key == "Dvr:Mode")
+            Assert.Contains("not one of", Assert.Single(Load(null, (key, "nonsense")).Faults), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Load_SamePortTwice_IsAFault() =>
         Assert.Contains(Load(null, ("Http:Port", "1935")).Faults, fault => fault.Contains("twice", StringComparison.Ordinal));

@@ -19,6 +19,12 @@ public static class OptionSections
         OptionSection.Of<IngestOptions>("Ingest"),
         OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
+        OptionSection.Of<DvrOptions>("Dvr", LaterRules.Check),
+        OptionSection.Of<TranscodingOptions>("Transcoding", LaterRules.Check),
+        OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
+        OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),
+        OptionSection.Of<ClusterOptions>("Cluster", LaterRules.Check),
+        OptionSection.Of<RelayOptions>("Relay", LaterRules.Check),
         OptionSection.Of<LogOptions>("Log"),
     ];
 

@@ -1,0 +1,111 @@
+namespace Millrace.Server.Options;
+
+/// <summary>Rewinding: section <c>Dvr</c>. One value works today; the others stop the start and say so.</summary>
+public sealed class DvrOptions
+{
+    /// <summary>How far back viewers may go: <c>off</c> (the live window, <c>Packaging:Window</c>), <c>window</c> or <c>full</c>. Only <c>off</c> is there yet.</summary>
+    public DvrMode Mode { get; set; } = DvrMode.Off;
+}
+
+/// <summary>How far back viewers may go.</summary>
+public enum DvrMode
+{
+    /// <summary>The live window.</summary>
+    Off,
+    /// <summary>Some minutes. Not there yet.</summary>
+    Window,
+    /// <summary>The beginning. Not there yet.</summary>
+    Full,
+}
+
+/// <summary>Further renditions: section <c>Transcoding</c>.</summary>
+public sealed class TranscodingOptions
+{
+    /// <summary>The renditions to make beside the publisher's own: <c>off</c>, <c>auto</c> or a list. Only <c>off</c> is there yet.</summary>
+    public string Ladder { get; set; } = "off";
+}
+
+/// <summary>Where recorded media is kept: section <c>Storage</c>.</summary>
+public sealed class StorageOptions
+{
+    /// <summary><c>disk</c> (files under <c>Data:Path</c>) or <c>s3</c>. Only <c>disk</c> is there yet.</summary>
+    public StorageKind Kind { get; set; } = StorageKind.Disk;
+}
+
+/// <summary>Where media is kept.</summary>
+public enum StorageKind
+{
+    /// <summary>Files under <c>Data:Path</c>.</summary>
+    Disk,
+    /// <summary>An S3-compatible store. Not there yet.</summary>
+    S3,
+}
+
+/// <summary>Where channels and their keys are kept: section <c>Database</c>.</summary>
+public sealed class DatabaseOptions
+{
+    /// <summary><c>sqlite</c> (a file under <c>Data:Path</c>) or <c>postgres</c>. Only <c>sqlite</c> is there yet.</summary>
+    public DatabaseKind Kind { get; set; } = DatabaseKind.Sqlite;
+}
+
+/// <summary>The database engine.</summary>
+public enum DatabaseKind
+{
+    /// <summary>A file under <c>Data:Path</c>.</summary>
+    Sqlite,
+    /// <summary>PostgreSQL. Not there yet.</summary>
+    Postgres,
+}
+
+/// <summary>How nodes find each other: section <c>Cluster</c>.</summary>
+public sealed class ClusterOptions
+{
+    /// <summary><c>local</c> (this node is all there is), <c>postgres</c> or <c>redis</c>. Only <c>local</c> is there yet.</summary>
+    public ClusterKind Kind { get; set; } = ClusterKind.Local;
+}
+
+/// <summary>How nodes find each other.</summary>
+public enum ClusterKind
+{
+    /// <summary>One node.</summary>
+    Local,
+    /// <summary>Over PostgreSQL. Not there yet.</summary>
+    Postgres,
+    /// <summary>Over Redis. Not there yet.</summary>
+    Redis,
+}
+
+/// <summary>Delivery from another node: section <c>Relay</c>.</summary>
+public sealed class RelayOptions
+{
+    /// <summary>Addresses of the nodes to fetch from. Only the empty list is there yet: this node serves what it takes in.</summary>
+    public IReadOnlyList<string> Parents { get; set; } = [];
+}
+
+/// <summary>
+/// Refuses what the contract names and this version does not do. Accepting it in silence would make an operator believe in a recording
+/// that nobody makes.
+/// </summary>
+internal static class LaterRules
+{
+    public static IEnumerable<string> Check(DvrOptions options) =>
+        options.Mode == DvrMode.Off ? [] : [NotYet("Dvr:Mode", options.Mode, "off: viewers can go back as far as Packaging:Window")];
+
+    public static IEnumerable<string> Check(TranscodingOptions options) =>
+        string.Equals(options.Ladder, "off", StringComparison.OrdinalIgnoreCase) ? [] : [NotYet("Transcoding:Ladder", options.Ladder, "off: viewers get the publisher's own rendition")];
+
+    public static IEnumerable<string> Check(StorageOptions options) =>
+        options.Kind == StorageKind.Disk ? [] : [NotYet("Storage:Kind", options.Kind, "disk: files under Data:Path")];
+
+    public static IEnumerable<string> Check(DatabaseOptions options) =>
+        options.Kind == DatabaseKind.Sqlite ? [] : [NotYet("Database:Kind", options.Kind, "sqlite: a file under Data:Path")];
+
+    public static IEnumerable<string> Check(ClusterOptions options) =>
+        options.Kind == ClusterKind.Local ? [] : [NotYet("Cluster:Kind", options.Kind, "local: this node is all there is")];
+
+    public static IEnumerable<string> Check(RelayOptions options) =>
+        options.Parents.Count == 0 ? [] : [NotYet("Relay:Parents", string.Join(',', options.Parents), "the empty list: this node serves what it takes in")];
+
+    private static string NotYet(string key, object value, string works) =>
+        $"{key}: '{value.ToString()!.ToLowerInvariant()}' is not there yet in this version. What works is {works}.";
+}
