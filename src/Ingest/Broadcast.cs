@@ -289,10 +289,12 @@ public sealed class Broadcast
         if (sink is null)
             GoOnAir(next);
 
-        // The session's clock goes on in the broadcast's: strictly behind all media so far, and otherwise as it came.
+        // The session's clock goes on in the broadcast's: strictly behind all media so far, and otherwise as it came. What
+        // is shown joins what was shown; decode times only must not run back. A hole as long as B-frames take would stall players.
         var timescale = video is null ? audio!.Timescale : VideoFormat.VideoTimescale;
-        var end = packager!.End.In(timescale).Ticks + (packager.NextSegment > 0 ? 1 : 0);
-        var needed = end - Math.Min(lead.DecodeTime, lead.PresentationTime);
+        var behind = packager!.NextSegment > 0 ? 1 : 0;
+        var needed = behind + Math.Max(
+            packager.End.In(timescale).Ticks - lead.PresentationTime, packager.DecodeEnd.In(timescale).Ticks - lead.DecodeTime);
         if (!clockContinues || needed > shift.In(timescale).Ticks)
             shift = new MediaTime(needed, timescale);
         clockContinues = true;

@@ -60,8 +60,14 @@ public sealed class BroadcastPackager : IDisposable
     /// <summary>Media sequence number that the next period begins with. Valid between periods.</summary>
     public long NextSegment { get; private set; }
 
-    /// <summary>The end of all media handed out so far, in decode and in presentation time, rounded up to the leader's ticks. Valid between periods.</summary>
+    /// <summary>Presentation time at which all media handed out so far ends. Valid between periods.</summary>
     public MediaTime End { get; private set; } = new(0, VideoFormat.VideoTimescale);
+
+    /// <summary>
+    /// Decode time at which the leader's media ends: before <see cref="End"/> by the delay that reordering takes. Valid
+    /// between periods.
+    /// </summary>
+    public MediaTime DecodeEnd { get; private set; } = new(0, VideoFormat.VideoTimescale);
 
     /// <summary>Whether a period is open.</summary>
     public bool IsOpen => leader is not null;
@@ -71,7 +77,7 @@ public sealed class BroadcastPackager : IDisposable
     /// video must be a random access point.
     /// </summary>
     /// <param name="start">Presentation time of the leader's first access unit, at or after <see cref="End"/>.</param>
-    /// <param name="firstDecodeTime">Its decode time, in the leader's timescale; at least 0.</param>
+    /// <param name="firstDecodeTime">Its decode time, in the leader's timescale; at or after <see cref="DecodeEnd"/>.</param>
     /// <param name="wallClock">UTC at which it arrived.</param>
     /// <param name="renditions">Names and formats; at least one.</param>
     public void BeginPeriod(
@@ -138,7 +144,8 @@ public sealed class BroadcastPackager : IDisposable
 
     /// <summary>
     /// Ends the period: everything that waits is committed and every rendition's last segment ended, all with the same
-    /// number. Nothing happens when no period is open.
+    /// number. Audio is silent where it ends before the pictures, so that the next period leaves no hole to stall in.
+    /// Nothing happens when no period is open.
     /// </summary>
     public void EndPeriod()
     {
@@ -147,13 +154,18 @@ public sealed class BroadcastPackager : IDisposable
         if (hasPending)
             CommitPending(Math.Max(1, leader.NominalDuration));
         clock = leader.Expected;
+        var shownUntil = Math.Max(leader.Expected + presentationShift, leader.PresentationEnd);
         foreach (var follower in followers)
+        {
             Drain(follower, flush: true);
+            var until = Rescale(shownUntil, leader.Timescale, follower.Track.Timescale);
+            if (until - follower.Track.Expected <= follower.MaxLag)
+                Fill(follower, until);
+        }
 
         var next = Ended(leader);
         foreach (var follower in followers)
             next = Math.Max(next, Ended(follower.Track));
-        var shownUntil = leader.Expected + presentationShift;
         CloseUntil(leader, next, leader.Expected);
         foreach (var follower in followers)
         {
@@ -163,10 +175,14 @@ public sealed class BroadcastPackager : IDisposable
             CloseUntil(track, next, Rescale(shownUntil, leader.Timescale, track.Timescale));
         }
 
-        var end = Latest(leader, default);
+        DecodeEnd = new MediaTime(Math.Max(leader.SegmentStart, leader.Expected), leader.Timescale);
+        End = new MediaTime(Math.Max(leader.SegmentStart + presentationShift, leader.PresentationEnd), leader.Timescale);
         foreach (var follower in followers)
-            end = Latest(follower.Track, end);
-        End = end;
+        {
+            var track = follower.Track;
+            var end = new MediaTime(Math.Max(track.SegmentStart, track.PresentationEnd), track.Timescale);
+            End = end > End ? end : End;
+        }
         NextSegment = next;
         Abandon();
 
@@ -176,12 +192,6 @@ public sealed class BroadcastPackager : IDisposable
         {
             while (track.Segment < segment)
                 track.EndSegment(track.HasSamples ? track.Expected : until, ref counters);
-        }
-
-        static MediaTime Latest(PackagedTrack track, MediaTime other)
-        {
-            var own = new MediaTime(Math.Max(track.SegmentStart, Math.Max(track.Expected, track.PresentationEnd)), track.Timescale);
-            return other.Timescale == 0 || own > other ? own : other;
         }
     }
 
@@ -468,7 +478,13 @@ public sealed class BroadcastPackager : IDisposable
         var track = follower.Track;
         if (follower.Queue.Count > 0 && follower.HeadIsNext)
             return;
-        var until = follower.Clock - follower.MaxLag;
+        Fill(follower, follower.Clock - follower.MaxLag);
+    }
+
+    /// <summary>Lays silence up to a moment, in the follower's timescale; where there is none, ends the segments before it.</summary>
+    private void Fill(Follower follower, long until)
+    {
+        var track = follower.Track;
         while (track.Expected + track.NominalDuration <= until)
         {
             if (cuts.TryGet(track.Segment + 1, out var cut))

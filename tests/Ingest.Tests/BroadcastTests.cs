@@ -176,6 +176,29 @@ public sealed class BroadcastTests
     }
 
     [Fact]
+    public void Reconnect_WithBFrames_JoinsWhatWasShown()
+    {
+        using var node = new TestNode();
+        for (var session = 0; session < 3; session++)
+        {
+            var publisher = node.Publish();
+            publisher.Headers();
+            publisher.Play(5, composition: 67);
+            publisher.Close();
+            node.Time.Advance(TimeSpan.FromSeconds(5));
+        }
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        for (var period = 1; period < 3; period++)
+        {
+            Assert.InRange(node.Sink.Periods[period].Start.Seconds, period * 5 + 0.066, period * 5 + 0.069);
+            var first = node.Sink.SegmentsOf(period, 0).First();
+            var before = node.Sink.SegmentsOf(period - 1, 0).Last();
+            Assert.True(first.Start.Ticks >= before.Start.Ticks + before.Duration.Ticks, "Decode time runs backwards.");
+        }
+    }
+
+    [Fact]
     public void Reconnect_WithAnotherTrackSet_NewPeriodWithThatSet()
     {
         using var node = new TestNode();

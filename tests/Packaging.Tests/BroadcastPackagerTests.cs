@@ -258,6 +258,21 @@ public sealed class BroadcastPackagerTests
     }
 
     [Fact]
+    public void EndPeriod_AudioEndsBeforeTheLastPicture_SilenceReachesIt()
+    {
+        using var feed = new Feed(334, Feed.Video, Feed.Aac48);
+        feed.Begin(compositionOffset: 0.067);
+        // What comes in by decode time is 67 ms of pictures ahead of the sound; another 50 ms of it were on their way.
+        feed.Play(Feed.Frames(30, 5, 2), Feed.Audio(Feed.Aac48, 4.95), compositionOffset: 0.067);
+        feed.End();
+        feed.Sink.DemandRules(alignment: 0.0215);
+        var last = feed.Sink.SegmentsOf(0, 1).Last();
+        Assert.InRange(last.Start.Seconds + last.Duration.Seconds, 5.067 - 0.0215, 5.067);
+        Assert.InRange(feed.Packager.End.Seconds, 5.066, 5.068);
+        Assert.InRange(feed.Packager.DecodeEnd.Seconds, 4.999, 5.001);
+    }
+
+    [Fact]
     public void EndPeriod_AudioNeverCame_ItsSegmentsExist()
     {
         using var feed = new Feed(334, Feed.Video, Feed.Aac48);
