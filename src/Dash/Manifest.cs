@@ -124,12 +124,15 @@ public static class Manifest
         writer.Write(">\n"u8);
         if (!broadcast.IsEnded)
         {
-            // The prft box of every chunk says the same, by the same clock.
+            // The prft box of every chunk says the same, by the same clock. Its own UTCTiming says how to read the time
+            // (§5.12.2): without one Shaka Player takes it for an NTP number, and live for the year 1900.
             writer.Write("<ProducerReferenceTime id=\"0\" type=\"encoder\" inband=\"true\" wallClockTime=\""u8);
             writer.Write(period.WallClock);
             writer.Write("\" presentationTime=\""u8);
             writer.Write(period.Run.Start.In(format.Timescale).Ticks);
-            writer.Write("\"/>\n"u8);
+            writer.Write("\">"u8);
+            WriteClock(ref writer, options);
+            writer.Write("</ProducerReferenceTime>\n"u8);
         }
         foreach (var track in period.Tracks)
         {
@@ -224,14 +227,20 @@ public static class Manifest
 
     private static void WriteTiming(ref Utf8Writer writer, ManifestOptions options)
     {
-        writer.Write("<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\""u8);
-        writer.Write(options.TimeUrl);
-        writer.Write("\"/>\n"u8);
+        WriteClock(ref writer, options);
+        writer.Write("\n"u8);
         if (options.Now is not { } now)
             return;
         writer.Write("<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:direct:2014\" value=\""u8);
         writer.Write(now);
         writer.Write("\"/>\n"u8);
+    }
+
+    private static void WriteClock(ref Utf8Writer writer, ManifestOptions options)
+    {
+        writer.Write("<UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\""u8);
+        writer.Write(options.TimeUrl);
+        writer.Write("\"/>"u8);
     }
 
     private static TrackFormat Format((RenditionSnapshot Rendition, List<Segment> Segments) track) => track.Segments[0].Track.Format!;

@@ -15,6 +15,7 @@ internal sealed class ManifestReader
         ["MPD"] = ["ServiceDescription", "Period", "UTCTiming"],
         ["Period"] = ["AdaptationSet"],
         ["AdaptationSet"] = ["ProducerReferenceTime", "Representation"],
+        ["ProducerReferenceTime"] = ["UTCTiming"],
         ["Representation"] = ["AudioChannelConfiguration", "SegmentTemplate"],
         ["SegmentTemplate"] = ["SegmentTimeline"],
         ["SegmentTimeline"] = ["S"],

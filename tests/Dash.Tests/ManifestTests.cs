@@ -23,7 +23,7 @@ public class ManifestTests
             <ServiceDescription id="0"><Latency referenceId="0" target="3050" min="2287" max="6100"/><PlaybackRate min="0.96" max="1.04"/></ServiceDescription>
             <Period id="p0" start="PT0.0S">
             <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
-            <ProducerReferenceTime id="0" type="encoder" inband="true" wallClockTime="2026-01-02T03:04:05.000Z" presentationTime="0"/>
+            <ProducerReferenceTime id="0" type="encoder" inband="true" wallClockTime="2026-01-02T03:04:05.000Z" presentationTime="0"><UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/api/v1/time"/></ProducerReferenceTime>
             <Representation id="source" bandwidth="72000" codecs="avc1.64001f" width="1280" height="720" sar="1:1" frameRate="30">
             <SegmentTemplate timescale="90000" presentationTimeOffset="0" startNumber="0" initialization="$RepresentationID$/0-init.mp4" media="$RepresentationID$/$Number$.m4s" availabilityTimeOffset="1.65" availabilityTimeComplete="false">
             <SegmentTimeline>
@@ -33,7 +33,7 @@ public class ManifestTests
             </Representation>
             </AdaptationSet>
             <AdaptationSet id="1" contentType="audio" mimeType="audio/mp4" segmentAlignment="true" startWithSAP="1">
-            <ProducerReferenceTime id="0" type="encoder" inband="true" wallClockTime="2026-01-02T03:04:05.000Z" presentationTime="0"/>
+            <ProducerReferenceTime id="0" type="encoder" inband="true" wallClockTime="2026-01-02T03:04:05.000Z" presentationTime="0"><UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/api/v1/time"/></ProducerReferenceTime>
             <Representation id="audio" bandwidth="9600" codecs="mp4a.40.2" audioSamplingRate="48000">
             <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/>
             <SegmentTemplate timescale="48000" presentationTimeOffset="0" startNumber="0" initialization="$RepresentationID$/0-init.mp4" media="$RepresentationID$/$Number$.m4s" availabilityTimeOffset="1.65" availabilityTimeComplete="false">
