@@ -35,15 +35,16 @@ have_any() {
   return 1
 }
 
-# need_packages PACKAGE:COMMAND[,COMMAND…] …
-# Installs each Debian package none of whose commands exists; stops with the exact command where that is not allowed.
+# need_packages PACKAGE[+PACKAGE…]:COMMAND[,COMMAND…] …
+# Installs the Debian packages of each entry none of whose commands exists; stops with the exact command where that is not allowed.
 need_packages() {
   local entry package missing=() sudo=()
   for entry in "$@"; do
     package=${entry%%:*}
     local names
     IFS=, read -ra names <<<"${entry#*:}"
-    have_any "${names[@]}" || missing+=("$package")
+    # Unquoted: several packages of one entry become several words.
+    have_any "${names[@]}" || missing+=(${package//+/ })
   done
   [ ${#missing[@]} -eq 0 ] && return 0
 
