@@ -30,15 +30,39 @@ internal sealed class ManifestPeriod
     /// <summary>Cuts what is in the window into periods, oldest first. Those without media, or not ready yet, are left out.</summary>
     public static List<ManifestPeriod> Cut(BroadcastSnapshot broadcast, TimeSpan? window)
     {
-        var periods = new List<ManifestPeriod>();
         var first = long.MaxValue;
-        var end = 0L;
-        var ready = broadcast.ReadyPeriods;
+        foreach (var rendition in broadcast.Renditions)
+            first = Math.Min(first, window is { } depth ? rendition.FirstWithin(depth) : rendition.FirstSegment);
+        var known = KnownUntil(broadcast, isWhole: false);
+        var periods = Cut(broadcast, first, known);
+        return periods.Count > 0 ? periods : Cut(broadcast, first, KnownUntil(broadcast, isWhole: true));
+    }
+
+    /// <summary>
+    /// The number behind the last segment that can be announced: of which every rendition has a part, or is known to have a
+    /// gap there. What was announced earlier might move to another Period when one turns out to have nothing.
+    /// </summary>
+    /// <param name="broadcast">The broadcast.</param>
+    /// <param name="isWhole">All that any rendition has: nothing comes any more, or there is nothing better.</param>
+    private static long KnownUntil(BroadcastSnapshot broadcast, bool isWhole)
+    {
+        var least = long.MaxValue;
+        var most = 0L;
         foreach (var rendition in broadcast.Renditions)
         {
-            first = Math.Min(first, window is { } depth ? rendition.FirstWithin(depth) : rendition.FirstSegment);
-            end = Math.Max(end, rendition.NextSegment + 1);
+            var until = rendition.NextSegment + (rendition.Running is null ? 0 : 1);
+            most = Math.Max(most, until);
+            // One that the period does not have has a gap with each segment of the leader: nothing to wait for.
+            if (rendition.Track.Format is not null)
+                least = Math.Min(least, until);
         }
+        return isWhole || broadcast.IsEnded ? most : least;
+    }
+
+    private static List<ManifestPeriod> Cut(BroadcastSnapshot broadcast, long first, long end)
+    {
+        var periods = new List<ManifestPeriod>();
+        var ready = broadcast.ReadyPeriods;
         for (var number = first; number < end; number++)
         {
             if (NewestRun(broadcast, number) is not var (run, of) || of.Index >= ready)

@@ -153,6 +153,44 @@ public class ManifestTests
     }
 
     [Fact]
+    public void Write_AudioTurnsOutToBeAGap_NeverMovesASegmentToAnotherPeriod()
+    {
+        var broadcast = new ScriptedBroadcast().Begin();
+        var periodOf = new Dictionary<(string, long), string>();
+        for (var segment = 0; segment < 6; segment++)
+        {
+            string[] silent = segment is 2 or 3 ? ["audio"] : [];
+            broadcast.Parts(3, silent: silent);
+            Check();
+            broadcast.Parts(3, silent: silent).EndSegment(silent: silent);
+            Check();
+        }
+        Assert.Equal("p2", periodOf[("source", 3)]);
+        Assert.Equal("p4", periodOf[("audio", 5)]);
+
+        void Check()
+        {
+            foreach (var period in Read(broadcast).Periods)
+            {
+                foreach (var track in period.Tracks)
+                {
+                    foreach (var (number, _, _) in track.Segments)
+                        Assert.Equal(periodOf.TryAdd((track.Id, number), period.Id) ? period.Id : periodOf[(track.Id, number)], period.Id);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Write_AllThatIsKnownAreGaps_StillShowsWhatRuns()
+    {
+        var broadcast = new ScriptedBroadcast().Begin().Segments(2, silent: ["source", "audio"]).Parts(1, silent: "audio");
+        Assert.True(broadcast.Timeline.Read().HasMedia);
+
+        Assert.Equal([2L], Read(broadcast).Periods.Single().Tracks.Single().Segments.Select(segment => segment.Number));
+    }
+
+    [Fact]
     public void Write_RenditionMissingInAPeriod_IsMissingThere()
     {
         var manifest = Read(new ScriptedBroadcast().Begin().Segments(2).Begin(audio: false).Segments(2).Begin().Segments(1));
