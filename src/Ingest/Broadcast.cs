@@ -190,7 +190,7 @@ public sealed class Broadcast
                 return;
             if (discovery is null)
             {
-                if (format.Equals(format is VideoFormat ? video : audio) && !HdrChanged(format))
+                if (format.Equals(format is VideoFormat ? video : audio) && !(format is VideoFormat next && ColorChanged(next, video!)))
                     return;
                 discovery = new PeriodDiscovery { Video = video, Audio = audio };
             }
@@ -209,8 +209,8 @@ public sealed class Broadcast
         }
     }
 
-    private bool HdrChanged(TrackFormat format) => format is VideoFormat next && (next.Hdr, next.Color) != (video!.Hdr, video.Color)
-        && !(next.Color == video.Color && SameHdr(next.Hdr, video.Hdr));
+    /// <summary>Whether the colour that stands beside the configuration differs.</summary>
+    internal static bool ColorChanged(VideoFormat a, VideoFormat b) => a.Color != b.Color || !SameHdr(a.Hdr, b.Hdr);
 
     private static bool SameHdr(HdrMetadata? a, HdrMetadata? b) =>
         (a?.MasteringDisplay ?? default).Span.SequenceEqual((b?.MasteringDisplay ?? default).Span)

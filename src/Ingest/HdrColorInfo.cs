@@ -9,11 +9,15 @@ namespace Millrace.Ingest;
 /// </summary>
 internal static class HdrColorInfo
 {
-    /// <summary>Reads the packet's AMF; false when it holds no usable colorInfo.</summary>
+    /// <summary>
+    /// Reads the packet's AMF; false when it holds no colorInfo. One without content takes back what an earlier one said:
+    /// both are null then.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> body, out ColorDescription? color, out HdrMetadata? hdr)
     {
         color = null;
         hdr = null;
+        var found = false;
         var reader = new Amf0Reader(body, RtmpLimits.Default.Amf);
         if (!reader.TryReadAll(out var values))
             return false;
@@ -21,13 +25,14 @@ internal static class HdrColorInfo
         {
             if (!values[i].TryGetString(out var name) || name != "colorInfo")
                 continue;
+            found = true;
             if (values[i + 1]["colorConfig"] is { } config)
                 color = ReadColor(config);
             hdr = new HdrMetadata(ReadMasteringDisplay(values[i + 1]["hdrMdcv"]), ReadContentLight(values[i + 1]["hdrCll"]));
             if (hdr.MasteringDisplay.IsEmpty && hdr.ContentLight.IsEmpty)
                 hdr = null;
         }
-        return color is not null || hdr is not null;
+        return found;
     }
 
     private static ColorDescription? ReadColor(AmfValue config)

@@ -15,15 +15,23 @@ namespace Millrace.Ingest;
 /// </remarks>
 public sealed class PublishSession : IDisposable
 {
+    /// <summary>
+    /// Most milliseconds between decoding and showing a picture. 10 s: reordering over 16 pictures at two a second stays
+    /// below, and whatever else is cut at presentation times waits that long.
+    /// </summary>
+    private const int MaxCompositionTime = 10_000;
+
     private readonly BroadcastDirectory directory;
     private readonly IngestOptions options;
     private readonly MediaArena arena;
     private readonly Action<PublishRejection> onEvicted;
     private readonly TimestampRepair repair = new();
     private readonly BitrateMeter bitrate = new();
+    private readonly MediaPace pace = new();
     private IngestCounters counters;
     private PublishRejection? ended;
     private VideoFormat? video;
+    private VideoFormat? declared;
     private AudioFormat? audio;
     private byte[]? videoConfiguration;
     private byte[]? audioConfiguration;
@@ -125,12 +133,25 @@ public sealed class PublishSession : IDisposable
         Volatile.Write(ref lastReceivedAt, receivedAt);
         counters.Bytes += bytes;
         bitrate.Add(bytes, receivedAt);
-        if (bitrate.BitsPerSecond <= options.MaxBitrate)
-            return null;
-        return ended = new PublishRejection(PublishRejectionReason.BitrateTooHigh, string.Create(
+        return bitrate.BitsPerSecond > options.MaxBitrate ? TooMuch() : null;
+    }
+
+    /// <summary>Holds an access unit's time against clock and bytes, before anything is made of it.</summary>
+    private PublishRejection? KeepPace(long milliseconds, int bytes, long receivedAt)
+    {
+        pace.Add(milliseconds, bytes, receivedAt);
+        if (pace.IsAhead)
+        {
+            return ended = new PublishRejection(PublishRejectionReason.BrokenMedia,
+                "The timestamps run minutes ahead of the clock: send in real time (ffmpeg: -re).");
+        }
+        return pace.BitsPerSecond > options.MaxBitrate ? TooMuch() : null;
+    }
+
+    private PublishRejection TooMuch() =>
+        ended = new PublishRejection(PublishRejectionReason.BitrateTooHigh, string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
             $"More than {options.MaxBitrate / 1e6:0.###} Mbit/s over {BitrateMeter.Window.TotalSeconds:0} s: lower the encoder's bitrate."));
-    }
 
     private PublishRejection? ReadVideo(MediaBuffer payload, uint timestamp, long receivedAt)
     {
@@ -155,9 +176,10 @@ public sealed class PublishSession : IDisposable
                 }
                 return ReadVideoFormat(body, default);
             case FlvPacketKind.Metadata:
-                if (HdrColorInfo.TryRead(body, out hdr.Color, out hdr.Hdr) && video is not null)
-                    SetVideo(video);
-                return null;
+                if (!HdrColorInfo.TryRead(body, out var color, out var metadata))
+                    return null;
+                hdr = (color, metadata);
+                return video is null ? null : SetVideo(declared!);
             case FlvPacketKind.CodedFrames when body.Length > 0:
                 break;
             default:
@@ -190,16 +212,21 @@ public sealed class PublishSession : IDisposable
             return Damaged(look.Fault, receivedAt);
         if (look.ChangesFormat && look.IsRandomAccess)
         {
-            if (!VideoAccessUnit.TryReadFormat(video!, body, out var changed, out var unread) || changed is null)
+            if (!VideoAccessUnit.TryReadFormat(declared!, body, out var changed, out var unread) || changed is null)
                 return Damaged(unread ?? "unreadable sequence header", receivedAt);
-            if (!changed.Equals(video))
-                SetVideo(changed);
+            if (!changed.Equals(video) && SetVideo(changed) is { } refused)
+                return refused;
         }
         if (!look.HasPicture || look.SampleLength == 0)
         {
             counters.Ignored++;
             return null;
         }
+        if (Math.Abs(tag.CompositionTimeMilliseconds) > MaxCompositionTime)
+            return Damaged("composition time of more than ten seconds", receivedAt);
+        var timing = repair.Video(timestamp, tag.CompositionTimeMilliseconds, tag.NanosecondOffset);
+        if (KeepPace(timing.DecodeTime / (VideoFormat.VideoTimescale / 1000), look.SampleLength, receivedAt) is { } over)
+            return over;
         MediaBuffer sample;
         if (look.NeedsRewrite)
         {
@@ -210,7 +237,6 @@ public sealed class PublishSession : IDisposable
         {
             sample = payload.Slice(tag.BodyOffset + look.SampleOffset, look.SampleLength);
         }
-        var timing = repair.Video(timestamp, tag.CompositionTimeMilliseconds, tag.NanosecondOffset);
         counters.VideoUnits++;
         Append(MediaKind.Video, new AccessUnit(sample, timing.DecodeTime, timing.CompositionOffset, 0, look.IsRandomAccess, receivedAt));
         return null;
@@ -220,15 +246,23 @@ public sealed class PublishSession : IDisposable
     {
         if (!CodecConfiguration.TryRead(videoCodec!.Value, configuration, firstFrame, out var format, out var fault) || format is not VideoFormat read)
             return BrokenConfiguration(videoCodec.Value, fault);
-        SetVideo(read);
-        return null;
+        return SetVideo(read);
     }
 
-    private void SetVideo(VideoFormat format)
+    /// <summary>Takes over the format that the bit stream declares, with the colour that came beside it.</summary>
+    private PublishRejection? SetVideo(VideoFormat format)
     {
-        video = hdr.Hdr is null && hdr.Color is null ? format : format.WithHdr(hdr.Hdr, hdr.Color);
+        var before = video;
+        declared = format;
+        // The metadata packet has no word for the range of values: the bit stream's holds.
+        var color = hdr.Color is { } beside ? beside with { FullRange = format.Color is { FullRange: true } } : hdr.Color;
+        video = hdr.Hdr is null && color is null ? format : format.WithHdr(hdr.Hdr, color);
         Broadcast.SetFormat(this, video);
+        return before is not null && (!format.Equals(before) || Ingest.Broadcast.ColorChanged(video, before)) ? Changed() : null;
     }
+
+    /// <summary>Each change costs a period and an init segment, for as long as the live window is: a flood of them is damage.</summary>
+    private PublishRejection? Changed() => Damaged("the codec configuration changes again and again", lastReceivedAt, counted: true);
 
     private PublishRejection? ReadAudio(MediaBuffer payload, uint timestamp, long receivedAt)
     {
@@ -266,7 +300,8 @@ public sealed class PublishSession : IDisposable
             audioCodec = tag.Codec;
             if (!CodecConfiguration.TryRead(tag.Codec, audioConfiguration, body, out var format, out var unread))
                 return Damaged(unread ?? "unreadable frame header", receivedAt);
-            SetAudio((AudioFormat)format!);
+            if (SetAudio((AudioFormat)format!) is { } refused)
+                return refused;
         }
         if (audio is null || audioCodec != tag.Codec)
         {
@@ -277,6 +312,8 @@ public sealed class PublishSession : IDisposable
             return Damaged("audio frame of no length", receivedAt);
         if (!repair.TryAudio(timestamp, tag.NanosecondOffset, audio.Timescale, (uint)samples, out var timing))
             return null;
+        if (KeepPace(timing.DecodeTime * 1000 / audio.Timescale, tag.BodyLength, receivedAt) is { } over)
+            return over;
         counters.AudioUnits++;
         Append(MediaKind.Audio, new AccessUnit(
             payload.Slice(tag.BodyOffset, tag.BodyLength), timing.DecodeTime, 0, timing.Duration, true, receivedAt));
@@ -287,14 +324,15 @@ public sealed class PublishSession : IDisposable
     {
         if (!CodecConfiguration.TryRead(audioCodec!.Value, configuration, firstFrame, out var format, out var fault) || format is not AudioFormat read)
             return BrokenConfiguration(audioCodec.Value, fault);
-        SetAudio(read);
-        return null;
+        return SetAudio(read);
     }
 
-    private void SetAudio(AudioFormat format)
+    private PublishRejection? SetAudio(AudioFormat format)
     {
+        var changes = audio is not null && !format.Equals(audio);
         audio = format;
         Broadcast.SetFormat(this, format);
+        return changes ? Changed() : null;
     }
 
     private void Append(MediaKind kind, in AccessUnit unit)

@@ -356,6 +356,127 @@ public sealed class BroadcastTests
     }
 
     [Fact]
+    public void Media_TimestampsStandStill_IsClosedBeforeASegmentGrowsWithoutEnd()
+    {
+        using var node = new TestNode(new IngestOptions { MaxBitrate = 1_000_000 });
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(2);
+        // Slow enough for the limit by the wall clock, for ever at the same moment of media.
+        for (var i = 0; i < 1000 && publisher.Rejection is null; i++)
+        {
+            node.Time.Advance(TimeSpan.FromSeconds(1));
+            publisher.Picture(2000, key: true, size: 50_000);
+        }
+        Assert.Equal(PublishRejectionReason.BitrateTooHigh, publisher.Rejection?.Reason);
+        Assert.True(node.Pool.UsedBytes < 4_000_000, $"{node.Pool.UsedBytes} bytes are held.");
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Media_TimestampsRace_IsClosedBeforeHoursAreFilled(bool video)
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(2);
+        for (uint time = 2000; time < 10_000_000 && publisher.Rejection is null; time += 9_900)
+        {
+            if (video)
+                publisher.Picture(time, key: true);
+            else
+                publisher.Sound(time);
+        }
+        Assert.Equal(PublishRejectionReason.BrokenMedia, publisher.Rejection?.Reason);
+        Assert.Contains("-re", publisher.Rejection!.Description, StringComparison.Ordinal);
+        publisher.Close();
+        node.DemandNothingHeld();
+        Assert.InRange(node.Sink.Segments.Max(s => s.Description.Segment), 1, 400);
+    }
+
+    [Fact]
+    public void Media_PushedFasterThanTime_ShortFilePasses()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        for (uint i = 0; i < 9 * 60 * 5; i++)
+            publisher.Picture(i * 200, i % 10 == 0);
+        Assert.Null(publisher.Rejection);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Media_CompositionTimeOfHours_IsDroppedAndTheStreamLives()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(2);
+        publisher.Picture(2000, key: true, composition: 8_000_000);
+        publisher.Play(4, from: 2.1);
+        Assert.Null(publisher.Rejection);
+        Assert.Equal(1, publisher.Session.Broadcast.ReadHealth().Ingest.Damaged);
+        publisher.Close();
+        node.DemandNothingHeld();
+        node.Sink.DemandRules(alignment: 0.0225);
+        Assert.All(node.Sink.Segments, s => Assert.InRange(s.Description.Start.Seconds, 0, 7));
+    }
+
+    [Fact]
+    public void Media_ConfigurationChangesWithoutEnd_IsClosed()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(2);
+        for (uint i = 0; i < 1000 && publisher.Rejection is null; i++)
+        {
+            publisher.VideoHeader(i % 2 == 0 ? TestPublisher.Avc360 : TestPublisher.Avc720);
+            publisher.Picture(2000 + i, key: true);
+        }
+        Assert.Equal(PublishRejectionReason.BrokenMedia, publisher.Rejection?.Reason);
+        Assert.InRange(node.Sink.Periods.Count, 50, 110);
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public void Hdr_MetadataPacket_ReachesTheFormatAndIsTakenBack()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.ColorInfo(AmfValue.Object(
+            ("colorConfig", AmfValue.Object(
+                ("colorPrimaries", AmfValue.Of(9)), ("transferCharacteristics", AmfValue.Of(16)), ("matrixCoefficients", AmfValue.Of(9)))),
+            ("hdrCll", AmfValue.Object(("maxCLL", AmfValue.Of(1000)), ("maxFall", AmfValue.Of(400))))));
+        publisher.Play(4);
+        // A packet about something else, and the same header once more, change nothing.
+        publisher.VideoMetadata("somethingElse", AmfValue.Of(1));
+        publisher.VideoHeader(TestPublisher.Avc720);
+        publisher.Play(4, from: 4);
+        Assert.Single(node.Sink.Periods);
+        publisher.ColorInfo(AmfValue.Undefined);
+        publisher.Play(4, from: 8);
+        publisher.Close();
+        node.DemandNothingHeld();
+
+        Assert.Equal(2, node.Sink.Periods.Count);
+        var first = (VideoFormat)node.Sink.Periods[0].Renditions[0].Format;
+        Assert.Equal("PQ", first.Color?.VideoRange);
+        Assert.Equal([0x03, 0xe8, 0x01, 0x90], first.Hdr!.ContentLight.ToArray());
+        Assert.True(first.Hdr.MasteringDisplay.IsEmpty);
+        var second = (VideoFormat)node.Sink.Periods[1].Renditions[0].Format;
+        Assert.Null(second.Hdr);
+        Assert.NotEqual("PQ", second.Color?.VideoRange);
+    }
+
+    [Fact]
     public void Data_EveryKind_ReachesOnePlace()
     {
         using var node = new TestNode();

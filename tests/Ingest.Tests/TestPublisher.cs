@@ -86,6 +86,27 @@ public sealed class TestPublisher(TestNode node)
         Video(milliseconds, w => FlvTagWriter.WriteVideo(
             w, Codec.Avc, FlvPacketKind.CodedFrames, key ? FlvFrameType.Key : FlvFrameType.Inter, composition, units, legacy: true));
 
+    public void ColorInfo(AmfValue info) => VideoMetadata("colorInfo", info);
+
+    public void VideoMetadata(string name, AmfValue value)
+    {
+        byte[] body = [2, .. Text(name), .. Amf0(value)];
+        Video(0, w => FlvTagWriter.WriteVideo(w, Codec.Avc, FlvPacketKind.Metadata, FlvFrameType.Key, 0, body));
+    }
+
+    private static byte[] Amf0(AmfValue value)
+    {
+        if (value.Properties.Count > 0)
+            return [3, .. value.Properties.SelectMany(p => (byte[])[.. Text(p.Key), .. Amf0(p.Value)]), 0, 0, 9];
+        if (!value.TryGetNumber(out var number))
+            return [6];
+        var bytes = new byte[9];
+        BinaryPrimitives.WriteDoubleBigEndian(bytes.AsSpan(1), number);
+        return bytes;
+    }
+
+    private static byte[] Text(string text) => [0, (byte)text.Length, .. System.Text.Encoding.ASCII.GetBytes(text)];
+
     public void Sound(uint milliseconds) =>
         Audio(milliseconds, w => FlvTagWriter.WriteAudio(w, Codec.Aac, FlvPacketKind.CodedFrames, new byte[20], legacy: true));
 
