@@ -28,7 +28,7 @@ public sealed record NewRendition(string Name, TrackFormat Format, ReadOnlyMemor
 /// <param name="Rendition">Index in the period's renditions.</param>
 /// <param name="Segment">Media sequence number.</param>
 /// <param name="Part">Index in the segment, from 0.</param>
-/// <param name="Start">Where it begins; for part 0 also where its segment begins.</param>
+/// <param name="Start">Decode time of its first access unit; of part 0 also its segment's.</param>
 /// <param name="Duration">More than 0.</param>
 /// <param name="IsIndependent">It begins with a random access point.</param>
 /// <param name="ByteLength">Bytes of the part, more than 0.</param>
@@ -46,7 +46,7 @@ public readonly record struct NewPart(
 /// <summary>A segment that is complete.</summary>
 /// <param name="Rendition">Index in the period's renditions.</param>
 /// <param name="Segment">Media sequence number.</param>
-/// <param name="Start">Where it begins, or would have begun for a gap.</param>
+/// <param name="Start">Decode time of its first access unit; for a gap, where it would have begun.</param>
 /// <param name="Duration">More than 0, in the track's timescale.</param>
 /// <param name="IsIndependent">It begins with a random access point.</param>
 /// <param name="IsGap">It has no media; no part came for it.</param>

@@ -20,6 +20,8 @@ internal sealed class RenditionLog
     private int partCount;
     private long partTicks;
     private MediaTime runningStart;
+    // Presentation minus decode time of the period's first access unit, which a reordering encoder keeps up.
+    private long presentationDelay;
     private SegmentRun? run;
 
     public RenditionLog(string name, TimelineContract contract, long nextSegment)
@@ -63,6 +65,7 @@ internal sealed class RenditionLog
     {
         Version++;
         run = null;
+        presentationDelay = 0;
         if (announced is null)
         {
             Track = new PeriodTrack(period, null, Track.Init);
@@ -92,9 +95,11 @@ internal sealed class RenditionLog
         Version++;
         if (partCount == 0)
         {
-            runningStart = part.Start;
+            if (Track.Format is VideoFormat && part.Segment == Track.Period.FirstSegment)
+                presentationDelay = Track.Period.Start.In(part.Start.Timescale).Ticks - part.Start.Ticks;
+            runningStart = Presented(part.Start);
             partTicks = 0;
-            BeginRun(part.Start, isGap: false);
+            BeginRun(runningStart, isGap: false);
         }
         if (partCount == parts.Length)
             Array.Resize(ref parts, partCount * 2);
@@ -112,10 +117,15 @@ internal sealed class RenditionLog
                 $"Rendition {Name} was told the end of segment {segment.Segment} (gap: {segment.IsGap}); {NextSegment} with {partCount} parts runs.");
         }
         ArgumentOutOfRangeException.ThrowIfLessThan(segment.Duration.Ticks, 1, nameof(segment));
+        Complete(Presented(segment.Start), segment.Duration.Ticks, segment.IsIndependent, segment.IsGap);
+    }
+
+    private void Complete(MediaTime start, long durationTicks, bool isIndependent, bool isGap)
+    {
         var complete = new Segment(
-            NextSegment, Track, BeginRun(segment.Start, segment.IsGap), segment.Start, segment.Duration.Ticks,
-            parts.AsMemory(0, partCount).ToArray(), segment.IsIndependent, isComplete: true);
-        if (segment.IsGap)
+            NextSegment, Track, BeginRun(start, isGap), start, durationTicks, parts.AsMemory(0, partCount).ToArray(), isIndependent,
+            isComplete: true);
+        if (isGap)
             meter.AddGap();
         else
             meter.AddSegment(complete.ByteLength, complete.Duration.Seconds);
@@ -141,7 +151,7 @@ internal sealed class RenditionLog
     {
         if (Running() is not { } running)
             return false;
-        EndSegment(new NewSegment(0, running.Number, running.Start, running.Duration, running.IsIndependent, IsGap: false));
+        Complete(running.Start, running.Duration.Ticks, running.IsIndependent, isGap: false);
         return true;
     }
 
@@ -163,6 +173,8 @@ internal sealed class RenditionLog
     public RenditionRates Rates(Segment? running) => meter.Read(running);
 
     public TimelineContract Contract => contract;
+
+    private MediaTime Presented(MediaTime decodeTime) => decodeTime with { Ticks = decodeTime.Ticks + presentationDelay };
 
     /// <summary>The run that the next segment belongs to: a new one when it differs from those before.</summary>
     private SegmentRun BeginRun(MediaTime start, bool isGap)

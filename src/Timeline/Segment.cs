@@ -44,7 +44,10 @@ public sealed class Segment
     /// <summary>The run that it belongs to.</summary>
     public SegmentRun Run { get; }
 
-    /// <summary>Where it begins, on the broadcast's clock.</summary>
+    /// <summary>
+    /// Where its presentation begins, on the broadcast's clock: the earliest presentation time of a segment that begins with a
+    /// random access point (S@t, ISO/IEC 23009-1 §5.3.9.6.2). With B-frames that is later than its decode time.
+    /// </summary>
     public MediaTime Start { get; }
 
     /// <summary>Its duration; of an incomplete segment, the sum of its parts so far.</summary>

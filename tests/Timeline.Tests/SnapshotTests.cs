@@ -232,4 +232,39 @@ public class SnapshotTests
             () => new ScriptedBroadcast().Begin().Timeline.AddDateRange(new DateRange(id, ScriptedBroadcast.Origin)));
         Assert.StartsWith(because, fault.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Read_VideoWithBFrames_StartsSegmentsWhereTheyAreShown()
+    {
+        const uint Second = 90000;
+        const long Delay = 6000;
+        var timeline = new BroadcastTimeline(new TimelineContract(2, new MediaTime(Second / 2, Second)));
+        timeline.BeginPeriod(new NewPeriod(0, new MediaTime(Second, Second), ScriptedBroadcast.Origin,
+        [
+            new NewRendition("source", ScriptedBroadcast.Video(), new byte[] { 1 }),
+            new NewRendition("audio", ScriptedBroadcast.Audio(), new byte[] { 2 }),
+        ]));
+        Part(0, 0, new MediaTime(Second - Delay, Second));
+        Part(1, 0, new MediaTime(48100, 48000));
+        Assert.Equal(Second, timeline.Read("source")!.Running!.Start.Ticks);
+        End(0, 0, new MediaTime(Second - Delay, Second));
+        End(1, 0, new MediaTime(48100, 48000));
+        Part(0, 1, new MediaTime(3 * Second - Delay, Second));
+
+        var source = timeline.Read("source")!;
+        Assert.Equal([Second, 3 * Second], [source.Segments[0].Start.Ticks, source.Running!.Start.Ticks]);
+        Assert.Equal(ScriptedBroadcast.Origin, source.Segments[0].WallClock);
+        // Audio is shown when it is decoded, wherever in the period it begins.
+        Assert.Equal(48100, timeline.Read("audio")!.Segments[0].Start.Ticks);
+
+        // What nobody ended is ended where it was shown.
+        timeline.End();
+        Assert.Equal(3 * Second, timeline.Read("source")!.Segments[1].Start.Ticks);
+
+        void Part(int rendition, long segment, MediaTime start) =>
+            timeline.AppendPart(new NewPart(rendition, segment, 0, start, start with { Ticks = start.Timescale / 2 }, true, 100, 1));
+
+        void End(int rendition, long segment, MediaTime start) => timeline.EndSegment(
+            new NewSegment(rendition, segment, start, start with { Ticks = 2 * start.Timescale }, true, false));
+    }
 }
