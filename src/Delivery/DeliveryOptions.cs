@@ -21,7 +21,8 @@ public sealed class DeliveryOptions
 
     /// <summary>
     /// Most bytes of media that one broadcast may hold in memory, 1 MiB to 1 GiB. Default 32 MiB: reached only when the spool
-    /// cannot be written; then the oldest segments are dropped. It is 100 s of a 2.5 Mbit/s stream.
+    /// cannot be written, then the oldest segments are dropped; above half of it every complete segment goes to the spool at
+    /// once. It is 100 s of a 2.5 Mbit/s stream, and two segments of the fastest that ingest takes.
     /// </summary>
     [Range(1L << 20, 1L << 30)]
     public long MaxMemoryBytes { get; set; } = 32L << 20;

@@ -59,7 +59,8 @@ internal sealed class RenditionMedia
             var end = segment.Start + segment.Duration;
             if (segments.Count > 0 && segments[^1].Number == segment.Segment)
                 segments[^1].Complete(end);
-            SpoolAllBut(options.MemorySegments);
+            // Large segments leave at once: what memory has no room for goes to the spool before anything is dropped.
+            SpoolAllBut(broadcast.MemoryBytes > options.MaxMemoryBytes / 2 ? 0 : options.MemorySegments);
             var gone = 0;
             while (gone < segments.Count && (end - segments[gone].End).Seconds > keep.TotalSeconds)
                 Drop(segments[gone++]);

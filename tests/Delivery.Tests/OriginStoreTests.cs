@@ -21,6 +21,21 @@ public sealed class OriginStoreTests
     }
 
     [Fact]
+    public async Task Segments_LargerThanMemoryHasRoomFor_GoToTheSpoolAndNotAway()
+    {
+        // Two and a half segments: the three newest would not fit.
+        using var origin = new Origin(new DeliveryOptions { MaxMemoryBytes = 10_000 });
+        for (var segment = 0L; segment < 8; segment++)
+        {
+            origin.AddSegment(segment);
+            await origin.SpooledAsync(() => origin.Broadcast.MemoryBytes <= 5_000);
+        }
+
+        Assert.Equal(0, origin.Broadcast.Timeline.Read("source")!.FirstSegment);
+        Assert.True(origin.Video.TryFind(0, out var first, out _, out _) && first.Place == SegmentPlace.File);
+    }
+
+    [Fact]
     public async Task Window_Slides_FilesOfSegmentsThatLeftAreDeleted()
     {
         using var origin = new Origin(new DeliveryOptions { SpoolFileDuration = TimeSpan.FromSeconds(4) }, TimeSpan.FromSeconds(8));
