@@ -310,6 +310,8 @@ public sealed class MediaEndpoint
             case ByteRange.Kind.Unsatisfiable:
                 response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
                 response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{length}");
+                // It answers this request's range; the name stands for the media.
+                response.Headers.CacheControl = "no-store";
                 response.ContentLength = 0;
                 Count(kind, response.StatusCode);
                 return false;

@@ -69,6 +69,8 @@ public sealed class OriginBroadcast : IBroadcastSink
         var announced = new NewRendition[period.Renditions.Count];
         var media = new RenditionMedia[announced.Length];
         var all = renditions;
+        foreach (var known in all)
+            known.CloseRunning();
         for (var i = 0; i < announced.Length; i++)
         {
             var rendition = period.Renditions[i];

@@ -68,13 +68,19 @@ internal sealed class RenditionMedia
         }
     }
 
+    /// <summary>A segment that nobody ended is complete with what came of it, as in the timeline: whoever is sent it hears of its end.</summary>
+    public void CloseRunning()
+    {
+        lock (gate)
+            CompleteRunning();
+    }
+
     /// <summary>Nothing more comes: everything leaves memory for the spool.</summary>
     public void End()
     {
         lock (gate)
         {
-            if (segments.Count > 0 && !segments[^1].IsComplete)
-                segments[^1].Complete(segments[^1].End);
+            CompleteRunning();
             SpoolAllBut(0);
         }
     }
@@ -178,6 +184,12 @@ internal sealed class RenditionMedia
     {
         lock (gate)
             segment.Unqueue();
+    }
+
+    private void CompleteRunning()
+    {
+        if (segments.Count > 0 && !segments[^1].IsComplete)
+            segments[^1].Complete(segments[^1].End);
     }
 
     // The newest are what everybody at the live edge asks for. Those that the spool refused before are offered again.

@@ -45,6 +45,7 @@ public sealed class MediaEndpointTests
         var answer = await GetAsync(origin, Media(origin, "0.m4s"), request => request.Headers.Range = "bytes=4000-");
         Assert.Equal(416, answer.Response.StatusCode);
         Assert.Equal("bytes */4000", answer.Response.Headers.ContentRange);
+        Assert.Equal("no-store", answer.Response.Headers.CacheControl);
         Assert.Empty(await answer.BodyAsync());
     }
 
@@ -65,6 +66,21 @@ public sealed class MediaEndpointTests
         origin.AddParts(2, 3, 4);
         origin.EndSegment(2);
         Assert.Equal(Origin.BytesOf(2, 3), await answer.BodyAsync());
+        Assert.False(answer.WasAborted);
+    }
+
+    [Fact]
+    public async Task Segment_RunningAndNeverEnded_IsCompleteWhenAPeriodBegins()
+    {
+        using var origin = new Origin();
+        origin.AddSegments(0, 2);
+        origin.AddParts(2, 0, 1);
+        var answer = Start(origin, Media(origin, "2.m4s"));
+        Assert.Equal(Origin.BytesOf(2, 0), await answer.ReadAsync(1000));
+
+        origin.BeginPeriod(3);
+
+        Assert.Empty(await answer.BodyAsync());
         Assert.False(answer.WasAborted);
     }
 

@@ -44,10 +44,13 @@ internal sealed class Origin : IDisposable
         Assert.True(ChannelName.TryParse(channel, out var name));
         var broadcast = (OriginBroadcast)Store.Open(
             name, BroadcastId.New(Time.GetUtcNow()), new LowLatencyContract(2, new MediaTime(Second / 2, Second)), Time.GetUtcNow());
-        broadcast.BeginPeriod(new PeriodDescription(0, new MediaTime(0, Second), Time.GetUtcNow(),
-            [new RenditionDescription("source", new VideoFormat(Codec.Avc, "avc1.64001f", [1, 2, 3], 1280, 720), new byte[] { 9, 8, 7 })]));
+        BeginPeriod(0, broadcast);
         return broadcast;
     }
+
+    public void BeginPeriod(long firstSegment, OriginBroadcast? broadcast = null) =>
+        (broadcast ?? Broadcast).BeginPeriod(new PeriodDescription(firstSegment, StartOf(firstSegment, 0), Time.GetUtcNow(),
+            [new RenditionDescription("source", new VideoFormat(Codec.Avc, "avc1.64001f", [1, 2, 3], 1280, 720), new byte[] { 9, 8, 7 })]));
 
     /// <summary>Parts of 0.5 s; a whole segment has four and lasts 2 s.</summary>
     public void AddParts(long segment, int from, int to, OriginBroadcast? broadcast = null)
