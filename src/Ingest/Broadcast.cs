@@ -91,7 +91,7 @@ public sealed class Broadcast
             return new BroadcastHealth(
                 state, sessions, video?.CodecString, audio?.CodecString, video?.Width ?? 0, video?.Height ?? 0, frameRate, gopSeconds,
                 keyReceivedAt == 0 ? null : new DateTimeOffset(keyReceivedAt, TimeSpan.Zero),
-                session is null ? null : new DateTimeOffset(session.LastReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0,
+                session is null ? null : new DateTimeOffset(session.LastReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0, session?.RecentDamage ?? 0,
                 session?.AudioError ?? 0, video is null || audio is null ? 0 : newestAudio - newestVideo,
                 all, repairs, packager?.Counters ?? default);
         }

@@ -27,6 +27,7 @@ public enum BroadcastState
 /// <param name="LastKeyFrame">When the last random access point of the video arrived, or null.</param>
 /// <param name="LastReceived">When the publisher's last message came, or null without a publisher.</param>
 /// <param name="BitsPerSecond">What came in over the last 5 s.</param>
+/// <param name="RecentDamage">Damaged access units within the last ten seconds.</param>
 /// <param name="AudioError">Seconds by which the audio's own count lags the publisher's clock.</param>
 /// <param name="AudioVideoSkew">Seconds that the newest audio is ahead of the newest picture: interleaving.</param>
 /// <param name="Ingest">What came and was dropped, over all sessions.</param>
@@ -44,6 +45,7 @@ public sealed record BroadcastHealth(
     DateTimeOffset? LastKeyFrame,
     DateTimeOffset? LastReceived,
     long BitsPerSecond,
+    int RecentDamage,
     double AudioError,
     double AudioVideoSkew,
     IngestCounters Ingest,

@@ -54,6 +54,11 @@ public sealed record HealthProblem(string Code, string Message)
             found.Add(new("audio_drift", Text(
                 $"The audio's own count is {Math.Abs(health.AudioError) * 1000:0} ms {(health.AudioError > 0 ? "behind" : "ahead of")} the encoder's clock. Look at the encoder's audio device and its sample rate.")));
         }
+        if (health.RecentDamage > 0)
+        {
+            found.Add(new("damaged_media", Text(
+                $"{health.RecentDamage} damaged pictures or audio frames in the last 10 s were left out; over {ingest.MaxDamagedUnits} (Ingest:MaxDamagedUnits) the publisher is closed. Restart the encoder.")));
+        }
         if (health.BitsPerSecond > 0.9 * ingest.MaxBitrate)
         {
             found.Add(new("bitrate_near_limit", Text(

@@ -21,6 +21,8 @@ public sealed class PublishSession : IDisposable
     /// </summary>
     private const int MaxCompositionTime = 10_000;
 
+    private const long DamageWindow = 10 * TimeSpan.TicksPerSecond;
+
     private readonly BroadcastDirectory directory;
     private readonly IngestOptions options;
     private readonly MediaArena arena;
@@ -66,6 +68,9 @@ public sealed class PublishSession : IDisposable
     internal double AudioError => repair.AudioError;
 
     internal long BitsPerSecond => bitrate.BitsPerSecond;
+
+    /// <summary>Damaged access units of the ten seconds that count against the limit now.</summary>
+    internal int RecentDamage => LastReceivedAt - damageSince > DamageWindow ? 0 : damage;
 
     /// <summary>Takes the body of a video message. The reference passes to the session.</summary>
     /// <param name="payload">The FLV video tag.</param>
@@ -357,7 +362,7 @@ public sealed class PublishSession : IDisposable
     {
         if (!counted)
             counters.Damaged++;
-        if (receivedAt - damageSince > 10 * TimeSpan.TicksPerSecond)
+        if (receivedAt - damageSince > DamageWindow)
         {
             damageSince = receivedAt;
             damage = 0;

@@ -61,7 +61,12 @@ public static class ServerHost
             console.ColorBehavior = LoggerColorBehavior.Default;
         });
         // Standard output is for what was asked for.
-        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.Services.Configure<ConsoleLoggerOptions>(console =>
+        {
+            console.LogToStandardErrorThreshold = LogLevel.Trace;
+            // Whoever reads our log may be slow or stuck; streams do not wait for it. The logger says how many lines it dropped.
+            console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
     }
 
     /// <summary>Every option class is there by itself and as <c>IOptions&lt;T&gt;</c>.</summary>

@@ -101,6 +101,7 @@ public sealed class HealthTests
     [InlineData("audio_late")]
     [InlineData("video_late")]
     [InlineData("bitrate_near_limit")]
+    [InlineData("damaged_media")]
     public void Problems_OfTheStream_AreNamed(string code)
     {
         using var node = new TestNode(new IngestOptions { MaxBitrate = code == "bitrate_near_limit" ? 26_500 : 50_000_000 });
@@ -108,6 +109,8 @@ public sealed class HealthTests
         publisher.Headers();
         publisher.Play(8, gop: code == "key_frames_rare" ? 6 : 2,
             audioIs: time => code != "audio_late" || time < 6, videoIs: time => code != "video_late" || time < 6);
+        if (code == "damaged_media")
+            publisher.RawPicture(8000, key: true, [0x7F, 0xFF, 0xFF, 0xFF, 0x65]);
         Assert.Null(publisher.Rejection);
         Assert.Contains(code, Problems(node, publisher));
     }

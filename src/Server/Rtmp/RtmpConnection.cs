@@ -29,6 +29,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
     private ITransport? transport;
     private PublishSession? publishing;
     private string encoder = "";
+    private string? ending;
     private long receivedAt;
     private long lastReceived;
     private long waitingSince;
@@ -105,7 +106,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
                 return;
             finished = true;
             closed.Cancel();
-            EndPublishing();
+            EndPublishing(ending ?? "its connection ended");
             session.Dispose();
             arena.Dispose();
         }
@@ -152,7 +153,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
     void IRtmpServerEvents.OnUnpublish(UnpublishReason reason)
     {
         waitingSince = shared.Time.GetTimestamp();
-        EndPublishing();
+        EndPublishing("it ended its stream");
     }
 
     /// <summary>Waits for admission, and for the delay that a wrong key earns. Never throws; ends with the connection.</summary>
@@ -195,7 +196,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
             (publishing, rejection) = shared.Directory.Publish(channel, EvictLater);
         if (rejection is not null)
         {
-            shared.ReportRejection(rejection, channel, remote);
+            shared.ReportRejection(rejection, remote);
             session.RejectPublish(rejection.Code, rejection.Description);
             BeginLinger();
             return;
@@ -223,21 +224,24 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
     /// <summary>We end the stream: the publisher is told, and hangs up or is cut off.</summary>
     private void Evict(PublishRejection rejection)
     {
-        if (publishing is not null)
-            shared.ReportRejection(rejection, publishing.Broadcast.Channel, remote);
         session.ClosePublish(rejection.Code, rejection.Description);
-        EndPublishing();
+        if (publishing is not null)
+        {
+            shared.ReportEviction(rejection, publishing.Broadcast, remote);
+            publishing.Close();
+            publishing = null;
+        }
         BeginLinger();
     }
 
     private void BeginLinger() =>
         lingerUntil = shared.Time.GetTimestamp() + (long)(Linger.TotalSeconds * shared.Time.TimestampFrequency);
 
-    private void EndPublishing()
+    private void EndPublishing(string why)
     {
         if (publishing is null)
             return;
-        shared.Logger.PublishEnded(publishing.Broadcast.Channel.Value, publishing.Broadcast.Id.Value, remote);
+        shared.Logger.PublishEnded(publishing.Broadcast.Channel.Value, publishing.Broadcast.Id.Value, remote, why);
         publishing.Close();
         publishing = null;
     }
@@ -245,12 +249,14 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
     private void Fail(RtmpViolation violation)
     {
         shared.ReportViolation(violation, remote);
+        ending ??= "it broke RTMP";
         transport!.Close();
     }
 
     private void TimeOut(string why)
     {
         shared.ReportTimeout(why, remote);
+        ending ??= why;
         transport!.Close();
     }
 
@@ -264,8 +270,11 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
         if (pending.Length == 0)
             return;
         if (transport!.Send(pending.Span))
+        {
             session.ConsumeOutput(pending.Length);
-        else
-            transport.Close();
+            return;
+        }
+        ending ??= "it does not read our answers";
+        transport.Close();
     }
 }

@@ -17,9 +17,14 @@ internal sealed class RtmpConnectionFactory(
     TimeProvider time,
     ILogger<RtmpConnection> logger)
 {
-    private readonly ThrottledReport violations = new(time, TimeSpan.FromSeconds(1));
-    private readonly ThrottledReport timeouts = new(time, TimeSpan.FromSeconds(1));
-    private readonly ThrottledReport rejections = new(time, TimeSpan.FromSeconds(1));
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private readonly ThrottledReport<(RtmpViolation Violation, IPEndPoint Remote)> violations =
+        new(time, Interval, (last, count) => logger.ProtocolViolated(last.Remote, last.Violation, More(count)));
+    private readonly ThrottledReport<(string Why, IPEndPoint Remote)> timeouts =
+        new(time, Interval, (last, count) => logger.ConnectionTimedOut(last.Remote, last.Why, More(count)));
+    private readonly ThrottledReport<(PublishRejection Rejection, IPEndPoint Remote)> rejections =
+        new(time, Interval, (last, count) => logger.PublishRejected(last.Remote, last.Rejection.Reason, last.Rejection.Description, More(count)));
 
     public RtmpOptions Options { get; } = options.Value;
 
@@ -44,24 +49,34 @@ internal sealed class RtmpConnectionFactory(
         return new RtmpConnection(this, remote, onClosed);
     }
 
+    /// <summary>A peer broke the protocol or a limit.</summary>
     public void ReportViolation(RtmpViolation violation, IPEndPoint remote)
     {
         metrics.Violated(violation.Fault);
-        if (violations.Count() is { } count)
-            logger.ProtocolViolated(remote, violation.ToString(), count);
+        violations.Count((violation, remote));
     }
 
+    /// <summary>A peer took too long.</summary>
     public void ReportTimeout(string why, IPEndPoint remote)
     {
         metrics.TimedOut();
-        if (timeouts.Count() is { } count)
-            logger.ConnectionTimedOut(remote, why, count);
+        timeouts.Count((why, remote));
     }
 
-    public void ReportRejection(PublishRejection rejection, ChannelName channel, IPEndPoint remote)
+    /// <summary>A peer may not publish.</summary>
+    public void ReportRejection(PublishRejection rejection, IPEndPoint remote)
     {
         metrics.Rejected(rejection.Reason);
-        if (rejections.Count() is { } count)
-            logger.PublishRejected(remote, channel.ToString(), rejection.Reason, rejection.Description, count);
+        rejections.Count((rejection, remote));
     }
+
+    /// <summary>We ended the stream of a peer that published. Said each time, as its beginning was.</summary>
+    public void ReportEviction(PublishRejection rejection, Broadcast broadcast, IPEndPoint remote)
+    {
+        metrics.Rejected(rejection.Reason);
+        logger.PublishClosed(broadcast.Channel.Value, broadcast.Id.Value, remote, rejection.Reason, rejection.Description);
+    }
+
+    private static string More(long count) =>
+        count == 1 ? "" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $" (and {count - 1} more like it)");
 }

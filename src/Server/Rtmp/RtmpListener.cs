@@ -21,8 +21,8 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
     private readonly TimeProvider time;
     private readonly ILogger<RtmpListener> logger;
     private readonly ConnectionLimits limits;
-    private readonly ThrottledReport refusals;
-    private readonly ThrottledReport tlsFailures;
+    private readonly ThrottledReport<IPAddress> refusals;
+    private readonly ThrottledReport<string> tlsFailures;
     private readonly CancellationTokenSource stopAccepting = new();
     private readonly CancellationTokenSource stopping = new();
     private readonly List<Socket> listeners = [];
@@ -41,8 +41,8 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         this.time = time;
         this.logger = logger;
         limits = new ConnectionLimits(this.options.MaxConnections, this.options.MaxConnectionsPerAddress);
-        refusals = new ThrottledReport(time, TimeSpan.FromSeconds(1));
-        tlsFailures = new ThrottledReport(time, TimeSpan.FromSeconds(1));
+        refusals = new(time, TimeSpan.FromSeconds(1), (address, count) => logger.ConnectionsRefused(count, address, limits.Open));
+        tlsFailures = new(time, TimeSpan.FromSeconds(1), (reason, count) => logger.TlsFailed(count, reason));
     }
 
     /// <summary>Connections open now, both listeners together.</summary>
@@ -179,8 +179,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         {
             socket.Dispose();
             connections.Metrics.Refused();
-            if (refusals.Count() is { } count)
-                logger.ConnectionsRefused(count, remote.Address, limits.Open);
+            refusals.Count(remote.Address);
             return;
         }
         socket.NoDelay = true;
@@ -222,8 +221,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
                 await secured.DisposeAsync();
                 connection.Dispose();
                 connections.Metrics.TlsFailed();
-                if (tlsFailures.Count() is { } count)
-                    logger.TlsFailed(count, fault.Message);
+                tlsFailures.Count(fault.Message);
                 return;
             }
             stream = secured;

@@ -64,15 +64,19 @@ public sealed class ConnectionLimitsTests
     }
 
     [Fact]
-    public void Count_WithinTheInterval_IsSaidWithTheNextReport()
+    public void Count_WithinTheInterval_IsSaidTogetherAtItsEnd()
     {
         var time = new FakeTimeProvider();
-        var report = new ThrottledReport(time, TimeSpan.FromSeconds(1));
-        Assert.Equal(1, report.Count());
-        Assert.Null(report.Count());
-        Assert.Null(report.Count());
+        List<string> said = [];
+        var report = new ThrottledReport<string>(time, TimeSpan.FromSeconds(1), (last, count) => said.Add($"{last} {count}"));
+        report.Count("a");
+        report.Count("b");
+        report.Count("c");
+        Assert.Equal(["a 1"], said);
         time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Equal(3, report.Count());
-        Assert.Null(report.Count());
+        Assert.Equal(["a 1", "c 2"], said);
+        time.Advance(TimeSpan.FromSeconds(10));
+        report.Count("d");
+        Assert.Equal(["a 1", "c 2", "d 1"], said);
     }
 }
