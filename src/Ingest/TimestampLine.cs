@@ -25,6 +25,7 @@ internal sealed class TimestampLine
 
     private uint lastRaw;
     private long lastIn;
+    private long ahead;
 
     /// <summary>Whether a message came.</summary>
     public bool Started { get; private set; }
@@ -57,18 +58,26 @@ internal sealed class TimestampLine
 
         if (other.Started && other.Offset != Offset && Math.Abs(time - expected) > MaxJitter / 2)
         {
-            // The other track's offset explains the step: both met the same jump.
+            // The other track's offset explains the step: both met the same jump. It lays this message where this track
+            // would go on or, when it was in a hole as the jump came, where it always stood beside the other one.
             var shared = lastIn + other.Offset;
-            if (Math.Abs(shared - expected) < Math.Abs(time - expected) && Math.Abs(shared - expected) <= SameClock)
+            if (IsBetter(shared, expected) || IsBetter(shared, other.Last + ahead))
             {
                 Offset = other.Offset;
                 moved = true;
                 return Last = shared;
             }
+
+            bool IsBetter(long place, long wanted) =>
+                Math.Abs(place - wanted) < Math.Abs(time - wanted) && Math.Abs(place - wanted) <= SameClock;
         }
         var step = time - Last;
         if (step is <= MaxHole and >= -MaxJitter)
+        {
+            if (other.Started && Math.Abs(time - expected) <= MaxJitter / 2)
+                ahead = time - other.Last;
             return Last = time;
+        }
         // A long hole of this track alone: the other one has been there already.
         if (step > 0 && other.Started && Math.Abs(time - other.Last) <= SameClock / 3)
             return Last = time;

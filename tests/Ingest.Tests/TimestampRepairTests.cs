@@ -263,6 +263,19 @@ public sealed class TimestampRepairTests
         Assert.All(run.Audio.Where(a => a.Truth > 17), a => Assert.InRange(a.Time - a.Truth + 0.15, -LipSync, LipSync));
     }
 
+    /// <summary>The clock jumps while audio has a hole: where audio comes back, the picture's offset holds for it too.</summary>
+    [Theory]
+    [InlineData(5.445, -5.728)]
+    [InlineData(5.445, -0.9)]
+    [InlineData(5.445, 60)]
+    [InlineData(3, -4000)]
+    public void Both_JumpInAHoleOfTheAudio_StayTogether(double hole, double jump)
+    {
+        var messages = Encoder(40, clock: 5000, audioIs: t => t is < 18 || t > 18 + hole)
+            .Select(m => m.Truth < 19 ? m : m with { Timestamp = m.Timestamp + Stamp(jump) });
+        new Run().Feed(messages).DemandOrder().DemandSync(LipSync, 18, 18 + hole, 19);
+    }
+
     /// <summary>Whatever happens to the clocks: order holds, and audio stays with the video.</summary>
     [Fact]
     public void Anything_RandomEncoder_OrderAndSyncHold()
@@ -285,8 +298,9 @@ public sealed class TimestampRepairTests
                         _ => messages.Where(m => m.IsVideo || m.Truth < at || m.Truth > at + Math.Abs(amount) / 1000),
                     }).ToList();
                 }
-                new Run(rate).Feed(messages).DemandOrder().DemandSync(LipSync, [.. happenings.Select(h => h.Item1)]);
-            }, iter: 100, threads: 1);
+                new Run(rate).Feed(messages).DemandOrder().DemandSync(
+                    LipSync, [.. happenings.Select(h => h.Item1), .. happenings.Select(h => h.Item1 + Math.Abs(h.Item3) / 1000)]);
+            }, iter: 200, threads: 1);
     }
 
     /// <summary>Garbage in every field throws nothing and keeps the order.</summary>
