@@ -30,7 +30,9 @@ public static class MultivariantPlaylist
         writer.Write("#EXTM3U\n#EXT-X-VERSION:"u8);
         writer.Write(Version);
         writer.Write("\n"u8);
-        if (video.TrueForAll(IsIndependent) && audio.TrueForAll(IsIndependent))
+        // Here it would speak of every segment that is still to come (§4.4.2.1), which nobody knows before the end. The media
+        // playlists say it of what they list.
+        if (broadcast.IsEnded && video.TrueForAll(IsIndependent) && audio.TrueForAll(IsIndependent))
             writer.Write("#EXT-X-INDEPENDENT-SEGMENTS\n"u8);
         if (video.Count > 0)
         {

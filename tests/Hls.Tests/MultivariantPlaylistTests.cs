@@ -15,7 +15,6 @@ public class MultivariantPlaylistTests
             """
             #EXTM3U
             #EXT-X-VERSION:6
-            #EXT-X-INDEPENDENT-SEGMENTS
             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="audio",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",URI="audio/live.m3u8"
             #EXT-X-STREAM-INF:BANDWIDTH=81600,AVERAGE-BANDWIDTH=81600,CODECS="avc1.64001f,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=30.000,VIDEO-RANGE=SDR,AUDIO="audio"
             source/live.m3u8
@@ -58,8 +57,16 @@ public class MultivariantPlaylistTests
         Assert.Contains("AUDIO=\"audio\"", Write(broadcast), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Write_SegmentCutInsideAGop_DoesNotClaimIndependence() =>
-        Assert.DoesNotContain(
-            "INDEPENDENT", Write(new ScriptedBroadcast().Begin().Segments(1).Segments(1, independent: false)), StringComparison.Ordinal);
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Write_Independence_IsClaimedOnceNothingCanContradictIt(bool independent)
+    {
+        var broadcast = new ScriptedBroadcast().Begin().Segments(1).Segments(1, independent);
+        Assert.DoesNotContain("INDEPENDENT", Write(broadcast), StringComparison.Ordinal);
+
+        broadcast.Timeline.End();
+
+        Assert.Equal(independent, Write(broadcast).Contains("#EXT-X-INDEPENDENT-SEGMENTS\n", StringComparison.Ordinal));
+    }
 }
