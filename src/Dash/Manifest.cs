@@ -219,7 +219,8 @@ public static class Manifest
         var shortest = (double)contract.TargetDuration;
         foreach (var segment in segments)
         {
-            if (segment.IsComplete)
+            // A broadcast's first segment is as short as its first GOP and says nothing about those to come.
+            if (segment.IsComplete && segment.Number > segment.Track.Period.FirstSegment)
                 shortest = Math.Min(shortest, segment.Duration.Seconds);
         }
         return Math.Max(0, (long)((shortest - contract.PartTarget.Seconds) * 1000));

@@ -23,6 +23,7 @@ public sealed class BroadcastPackager : IDisposable
     private readonly LowLatencyContract contract;
     private readonly PackagingOptions options;
     private readonly MediaArena arena;
+    private readonly long firstSegment;
     private readonly IBroadcastSink sink;
     private readonly List<Follower> followers = [];
     private readonly CutList cuts = new();
@@ -34,6 +35,7 @@ public sealed class BroadcastPackager : IDisposable
     private bool hasPending;
     private long clock;
     private long segmentTicks;
+    private long wantedTicks;
     private long hardLimit;
     private long presentationShift;
     private bool segmentIndependent;
@@ -52,6 +54,7 @@ public sealed class BroadcastPackager : IDisposable
         this.sink = sink;
         arena = new MediaArena(pool);
         NextSegment = firstSegment;
+        this.firstSegment = firstSegment;
     }
 
     /// <summary>What was bent so far.</summary>
@@ -96,6 +99,10 @@ public sealed class BroadcastPackager : IDisposable
 
         leader = new PackagedTrack(0, renditions[0].Format, contract, arena, sink, NextSegment, firstDecodeTime);
         segmentTicks = MediaTime.From(options.SegmentDuration, leader.Timescale).Ticks;
+        // The broadcast's first segment ends with its first GOP: a playlist without a complete segment is no use to most players.
+        wantedTicks = NextSegment == firstSegment && leader.Format.Kind == MediaKind.Video
+            ? Math.Min(segmentTicks, contract.PartTarget.In(leader.Timescale).Ticks)
+            : segmentTicks;
         presentationShift = start.In(leader.Timescale).Ticks - firstDecodeTime;
         clock = firstDecodeTime;
         hasPending = false;
@@ -240,7 +247,7 @@ public sealed class BroadcastPackager : IDisposable
             var interval = decodeTime - pending.DecodeTime;
             LearnInterval(interval);
             var length = decodeTime - track.SegmentStart;
-            var due = unit.IsRandomAccess && (length >= segmentTicks - track.NominalDuration / 2 || !segmentIndependent);
+            var due = unit.IsRandomAccess && (length >= wantedTicks - track.NominalDuration / 2 || !segmentIndependent);
             var forced = !due && length + track.NominalDuration > hardLimit;
             CommitPending(interval);
             // A picture in mid-GOP may be shown before those decoded before it: there the steady delay of the reordering counts.
@@ -302,6 +309,7 @@ public sealed class BroadcastPackager : IDisposable
     private void Cut(long decodeTime, long presentationTime, bool randomAccess)
     {
         leader!.EndSegment(decodeTime, ref counters);
+        wantedTicks = segmentTicks;
         cuts.Add(presentationTime);
         segmentIndependent = randomAccess;
         if (!randomAccess)
@@ -319,6 +327,7 @@ public sealed class BroadcastPackager : IDisposable
         }
         counters.LeaderStalls++;
         track.EndSegment(end, ref counters);
+        wantedTicks = segmentTicks;
         cuts.Add(track.SegmentStart + presentationShift);
         segmentIndependent = false;
         clock = Math.Max(clock, track.SegmentStart);
@@ -362,7 +371,7 @@ public sealed class BroadcastPackager : IDisposable
     {
         var track = leader!;
         // Only a random access point ends a segment before its wanted length, and only one that began without.
-        var earliestCut = segmentIndependent ? track.SegmentStart + segmentTicks - track.NominalDuration / 2 - 1 : clock;
+        var earliestCut = segmentIndependent ? track.SegmentStart + wantedTicks - track.NominalDuration / 2 - 1 : clock;
         var safe = Math.Max(earliestCut, clock);
         foreach (var follower in followers)
         {

@@ -110,6 +110,18 @@ public class ManifestTests
     }
 
     [Fact]
+    public void Write_ShortFirstSegment_LeavesTheOthersAsEarlyAsTheyAre()
+    {
+        var broadcast = new ScriptedBroadcast().Begin().Parts(2).EndSegment().Segments(2);
+        Assert.Equal(1.65, Offset());
+
+        broadcast.Parts(5).EndSegment();
+        Assert.Equal(1.316, Offset());
+
+        double Offset() => (double)Read(broadcast).Root.Descendants().First(element => element.Name.LocalName == "SegmentTemplate").Attribute("availabilityTimeOffset")!;
+    }
+
+    [Fact]
     public void Write_PublisherWasAway_BeginsThePeriodWhereTheClockStands()
     {
         var manifest = Read(new ScriptedBroadcast().Begin().Segments(2).Begin(width: 640, absentSeconds: 7.5).Segments(2));

@@ -65,6 +65,22 @@ public sealed class BroadcastPackagerTests
         Assert.True(feed.Packager.Counters.DependentSegments >= 6);
     }
 
+    [Theory]
+    [InlineData(0.5, 0.5)]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(0.1, 0.4)]
+    public void Append_FirstSegmentOfABroadcast_EndsWithItsFirstGop(double gop, double expected)
+    {
+        using var feed = new Feed(334, Feed.Video, Feed.Aac48);
+        feed.Begin();
+        feed.Play(Feed.Frames(30, 9, gop), Feed.Audio(Feed.Aac48, 9));
+        feed.End();
+        feed.Sink.DemandRules(alignment: 0.0215);
+        Assert.Equal(expected, feed.Sink.SegmentsOf(0, 0).First().Duration.Seconds, 0.002);
+        Assert.All(feed.Sink.SegmentsOf(0, 0).Skip(1).SkipLast(1), s => Assert.Equal(2, s.Duration.Seconds, 0.002));
+    }
+
     [Fact]
     public void Append_KeyFrameInMidSegment_DoesNotCutAPartShort()
     {
