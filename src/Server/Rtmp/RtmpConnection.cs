@@ -34,6 +34,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
     private long lastReceived;
     private long waitingSince;
     private long lingerUntil;
+    private bool deciding;
     private bool finished;
 
     public RtmpConnection(RtmpConnectionFactory shared, IPEndPoint remote, Action onClosed)
@@ -106,7 +107,15 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
                 return;
             finished = true;
             closed.Cancel();
-            EndPublishing(ending ?? "its connection ended");
+            try
+            {
+                EndPublishing(ending ?? "its connection ended");
+            }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                // A bug in what ends the broadcast must not keep the connection's place, nor end the thread of many others.
+                shared.Logger.ConnectionFailed(fault);
+            }
             session.Dispose();
             arena.Dispose();
         }
@@ -119,11 +128,21 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
 
     void IRtmpServerEvents.OnPublish(PublishRequest request)
     {
+        // Whoever takes a publish back to ask for another one would get around the delay that a wrong key earns.
+        if (deciding || lingerUntil != 0)
+        {
+            session.RejectPublish("NetStream.Publish.BadName", "The publish before has not been answered yet.");
+            BeginLinger();
+            return;
+        }
         var decision = shared.Admission.DecideAsync(request.Connection.App, request.StreamName, closed.Token).AsTask();
         if (decision.IsCompletedSuccessfully && decision.Result.Rejection is not { Delay.Ticks: > 0 })
             Answer(decision.Result.Channel, decision.Result.Rejection);
         else
+        {
+            deciding = true;
             _ = AnswerLaterAsync(decision);
+        }
     }
 
     void IRtmpServerEvents.OnAudio(MediaBuffer payload, uint timestamp)
@@ -179,6 +198,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
         }
         lock (gate)
         {
+            deciding = false;
             if (finished || lingerUntil != 0)
                 return;
             Answer(channel, rejection);
@@ -215,8 +235,16 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
                 {
                     if (connection.finished || connection.lingerUntil != 0)
                         return;
-                    connection.Evict(rejection);
-                    connection.Flush();
+                    try
+                    {
+                        connection.Evict(rejection);
+                        connection.Flush();
+                    }
+                    catch (Exception fault) when (fault is not OutOfMemoryException)
+                    {
+                        connection.shared.Logger.ConnectionFailed(fault);
+                        connection.transport!.Close();
+                    }
                 }
             },
             (this, reason), preferLocal: false);

@@ -14,6 +14,9 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
 {
     private const int Backlog = 512;
 
+    /// <summary>Rest after an accept that failed: short against a handshake.</summary>
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(20);
+
     private readonly RtmpOptions options;
     private readonly RtmpConnectionFactory connections;
     private readonly BroadcastDirectory directory;
@@ -157,8 +160,9 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
             }
             catch (SocketException)
             {
-                // Out of descriptors, or the peer left between SYN and accept: neither ends the listener.
-                await Task.Yield();
+                // Out of descriptors, or the peer left between SYN and accept: neither ends the listener, and the first
+                // lasts, so it is not tried again at full speed.
+                await Task.Delay(AcceptPause, time, CancellationToken.None);
                 continue;
             }
             try
@@ -174,7 +178,9 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
 
     private void Serve(Socket socket, SslServerAuthenticationOptions? tls)
     {
+        // What can fail for a peer that is gone already comes before it takes a place.
         var remote = (IPEndPoint)socket.RemoteEndPoint!;
+        socket.NoDelay = true;
         if (!limits.TryEnter(remote.Address))
         {
             socket.Dispose();
@@ -182,7 +188,6 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
             refusals.Count(remote.Address);
             return;
         }
-        socket.NoDelay = true;
         var connection = connections.Create(remote, () => limits.Leave(remote.Address));
         if (tls is null && loops.Length > 0)
         {
@@ -215,11 +220,11 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
             {
                 await secured.AuthenticateAsServerAsync(tls, handshake.Token);
             }
-            catch (Exception fault) when (fault is IOException or OperationCanceledException
-                or System.Security.Authentication.AuthenticationException)
+            catch (Exception fault) when (fault is not OutOfMemoryException)
             {
-                await secured.DisposeAsync();
+                // Whatever a TLS library finds to throw at a hostile hello: the place is given back.
                 connection.Dispose();
+                await secured.DisposeAsync();
                 connections.Metrics.TlsFailed();
                 tlsFailures.Count(fault.Message);
                 return;

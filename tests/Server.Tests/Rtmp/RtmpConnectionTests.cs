@@ -95,6 +95,20 @@ public sealed class RtmpConnectionTests
         Assert.DoesNotContain("guessed-key", line, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("another-guess")]
+    [InlineData(Shell.Key)]
+    public void WrongKey_TakenBackForAnotherOne_GainsNoGuess(string second)
+    {
+        using var shell = new Shell(Keys);
+        using var peer = shell.Connect("guessed-key").Begin();
+        peer.Republish(second);
+        Assert.Null(shell.Find("alice"));
+        peer.Pass(3);
+        Assert.True(peer.IsClosed);
+        Assert.Null(shell.Find("alice"));
+    }
+
     [Fact]
     public void WrongKey_PeerThatDoesNotWait_LeavesNothing()
     {

@@ -178,6 +178,19 @@ internal sealed class Peer : ITransport, IDisposable
         Connection.Receive(media.WrittenSpan);
     }
 
+    /// <summary>Takes the publish back, whether it was answered or not, and asks for another one in the same breath.</summary>
+    public void Republish(string stream)
+    {
+        media.ResetWrittenCount();
+        client.WriteUnpublish(media);
+        byte[] body = [2, .. Text("publish"), 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, .. Text(stream), 2, .. Text("live")];
+        // A chunk of type 0 on chunk stream 3: time 0, length, command, message stream 1.
+        media.Write((ReadOnlySpan<byte>)[3, 0, 0, 0, 0, 0, (byte)body.Length, 20, 1, 0, 0, 0, .. body]);
+        Connection.Receive(media.WrittenSpan);
+
+        static byte[] Text(string text) => [0, (byte)text.Length, .. System.Text.Encoding.ASCII.GetBytes(text)];
+    }
+
     public void Raw(ReadOnlySpan<byte> bytes) => Connection.Receive(bytes);
 
     public void Dispose()
