@@ -35,6 +35,13 @@ public sealed partial class LogEventTests
         Assert.Empty(shared);
     }
 
+    [Fact]
+    public void LoggerMessage_EveryId_IsInTheOperatorsPage()
+    {
+        var page = File.ReadAllText(Path.Combine(Room.Root, "docs", "operations.md"));
+        Assert.Empty(Events().Where(item => !page.Contains($"| {item.Id} |", StringComparison.Ordinal)).Select(item => $"{item.Room}: {item.Id}"));
+    }
+
     private static IEnumerable<(string Room, string Path, string Text)> Texts() =>
         Room.All.SelectMany(room => room.Sources.Select(path => (room.Name, path, File.ReadAllText(path))));
 

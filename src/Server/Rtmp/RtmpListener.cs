@@ -24,7 +24,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
     private readonly TimeProvider time;
     private readonly ILogger<RtmpListener> logger;
     private readonly ConnectionLimits limits;
-    private readonly ThrottledReport<IPAddress> refusals;
+    private readonly ThrottledReport<(IPAddress Address, int Open)> refusals;
     private readonly ThrottledReport<string> tlsFailures;
     private readonly CancellationTokenSource stopAccepting = new();
     private readonly CancellationTokenSource stopping = new();
@@ -44,7 +44,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         this.time = time;
         this.logger = logger;
         limits = new ConnectionLimits(this.options.MaxConnections, this.options.MaxConnectionsPerAddress);
-        refusals = new(time, TimeSpan.FromSeconds(1), (address, count) => logger.ConnectionsRefused(count, address, limits.Open));
+        refusals = new(time, TimeSpan.FromSeconds(1), (last, count) => logger.ConnectionsRefused(count, last.Address, last.Open));
         tlsFailures = new(time, TimeSpan.FromSeconds(1), (reason, count) => logger.TlsFailed(count, reason));
     }
 
@@ -185,7 +185,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         {
             socket.Dispose();
             connections.Metrics.Refused();
-            refusals.Count(remote.Address);
+            refusals.Count((remote.Address, limits.Open));
             return;
         }
         var connection = connections.Create(remote, () => limits.Leave(remote.Address));

@@ -39,9 +39,12 @@ internal sealed class RtmpMetrics
 
     public void TlsFailed() => tlsFailures.Add(1);
 
-    public void Violated(RtmpFault fault) => violations.Add(1, new KeyValuePair<string, object?>("fault", fault.ToString()));
+    public void Violated(RtmpFault fault) => violations.Add(1, new KeyValuePair<string, object?>("fault", Word(fault)));
 
     public void TimedOut() => timeouts.Add(1);
 
-    public void Rejected(PublishRejectionReason reason) => rejections.Add(1, new KeyValuePair<string, object?>("reason", reason.ToString()));
+    public void Rejected(PublishRejectionReason reason) => rejections.Add(1, new KeyValuePair<string, object?>("reason", Word(reason)));
+
+    /// <summary>As the tags of the other meters are written: <c>wrong_key</c>.</summary>
+    private static string Word<T>(T value) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 }

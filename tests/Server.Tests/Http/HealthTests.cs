@@ -92,6 +92,21 @@ public sealed class HealthTests : IAsyncLifetime
             Assert.Contains(text.Split('\n'), candidate => Regular(candidate).StartsWith(line, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Metrics_EverySeriesAndProblem_IsInTheOperatorsPage()
+    {
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root!.FullName, "Millrace.slnx")))
+            root = root.Parent;
+        var page = await File.ReadAllTextAsync(Path.Combine(root.FullName, "docs", "operations.md"), TestContext.Current.CancellationToken);
+        var text = await http.GetStringAsync(new Uri("metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+        var names = text.Split('\n').Where(line => line.StartsWith("millrace_", StringComparison.Ordinal)).Select(line => line.Split('{', ' ')[0]).Distinct().ToList();
+        Assert.True(names.Count > 10);
+        Assert.All(names, name => Assert.Contains($"`{name}`", page, StringComparison.Ordinal));
+        foreach (var reason in Enum.GetNames<PublishRejectionReason>())
+            Assert.Contains($"`{JsonNamingPolicy.SnakeCaseLower.ConvertName(reason)}`", page, StringComparison.Ordinal);
+    }
+
     public async ValueTask DisposeAsync()
     {
         http.Dispose();
