@@ -22,6 +22,12 @@ public sealed class Broadcast
     /// <summary>Rendition name of the audio that came in.</summary>
     public const string AudioRendition = "audio";
 
+    /// <summary>
+    /// Seconds of audio without a picture after which the broadcast goes on without video: longer than slides stand in a
+    /// stream of variable frame rate, whose next key frame can be far away, and as long as a publisher's absence is borne.
+    /// </summary>
+    private const double VideoLostAfter = 30;
+
     private readonly Lock gate = new();
     private readonly IngestOptions ingest;
     private readonly PackagingOptions packaging;
@@ -33,6 +39,11 @@ public sealed class Broadcast
     private BroadcastPackager? packager;
     private VideoFormat? video;
     private AudioFormat? audio;
+
+    // Video that was announced and stopped, or never came, waits for its next picture; when the last one came, in seconds of
+    // the session's clock, or NaN when the wait has just begun.
+    private VideoFormat? lost;
+    private double videoSeen = double.NaN;
     private BroadcastState state = BroadcastState.Discovering;
     private int sessions;
     private IngestCounters past;
@@ -126,6 +137,8 @@ public sealed class Broadcast
             sessions++;
             discovery = new PeriodDiscovery();
             clockContinues = false;
+            lost = null;
+            videoSeen = double.NaN;
         }
     }
 
@@ -196,6 +209,8 @@ public sealed class Broadcast
             }
             if (format is VideoFormat newVideo)
             {
+                lost = null;
+                videoSeen = double.NaN;
                 if (discovery.Video is not null && !discovery.Video.Equals(newVideo))
                     droppedBeforeStart += discovery.Forget(MediaKind.Video);
                 discovery.Video = newVideo;
@@ -230,6 +245,10 @@ public sealed class Broadcast
                 return false;
             }
             Measure(kind, unit);
+            if (kind == MediaKind.Video)
+                FindVideo();
+            else
+                LoseVideo();
             if (discovery is null)
                 Hand(kind, unit);
             else if (packager is { IsOpen: true })
@@ -237,6 +256,40 @@ public sealed class Broadcast
             else
                 AppendDiscovering(kind, unit);
             return true;
+        }
+    }
+
+    /// <summary>A picture came: what was lost is to be expected again, from a random access point on.</summary>
+    private void FindVideo()
+    {
+        videoSeen = newestVideo;
+        if (lost is null)
+            return;
+        discovery ??= new PeriodDiscovery { Audio = audio };
+        discovery.Video = lost;
+        lost = null;
+    }
+
+    /// <summary>
+    /// Audio came: when no picture has for too long, the next period has no video. Else a camera that dies leaves gaps for
+    /// ever, and one that never gives a picture keeps the audio off the air.
+    /// </summary>
+    private void LoseVideo()
+    {
+        if (double.IsNaN(videoSeen))
+            videoSeen = newestAudio;
+        var expected = discovery is null ? video : discovery.Video;
+        if (expected is null || newestAudio - videoSeen < VideoLostAfter)
+            return;
+        lost = expected;
+        discovery ??= new PeriodDiscovery { Audio = audio };
+        droppedBeforeStart += discovery.Forget(MediaKind.Video);
+        discovery.Video = null;
+        if (video is null && packager is { IsOpen: true } && audio!.Equals(discovery.Audio))
+        {
+            // It was announced in a period of audio alone, which goes on.
+            discovery.Dispose();
+            discovery = null;
         }
     }
 

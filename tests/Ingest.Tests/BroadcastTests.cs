@@ -130,6 +130,42 @@ public sealed class BroadcastTests
     }
 
     [Fact]
+    public void Publish_VideoStopsForGood_AudioGoesOnAloneAndVideoMayComeBack()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(60, videoIs: t => t is < 5 or > 50.5);
+        publisher.Close();
+        node.DemandNothingHeld();
+        // Audio has no hole anywhere, and the period without video has no gap.
+        Assert.Equal([2, 1, 2], node.Sink.Periods.Select(p => p.Renditions.Count));
+        Assert.Equal(35, node.Sink.Periods[1].Start.Seconds, 0.1);
+        Assert.Equal(52, node.Sink.Periods[2].Start.Seconds, 0.1);
+        Assert.DoesNotContain(node.Sink.Segments, s => s.Period == 1 && s.Description.IsGap);
+        var audio = node.Sink.PartsOf(0, 1).Concat(node.Sink.PartsOf(1, 0)).Concat(node.Sink.PartsOf(2, 1));
+        Assert.InRange(audio.Sum(p => p.Duration.Seconds), 59.5, 60.1);
+        Assert.InRange(node.Sink.PartsOf(2, 0).Sum(p => p.SampleCount), 235, 245);
+    }
+
+    [Fact]
+    public void Publish_VideoAnnouncedWithoutAPicture_AudioGoesOnAir()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(40, video: false);
+        // The header once more, and still no picture: the audio stays as it is.
+        publisher.VideoHeader(TestPublisher.Avc720);
+        publisher.Play(40, from: 40, video: false);
+        publisher.Close();
+        node.DemandNothingHeld();
+        Assert.Single(node.Sink.Periods);
+        Assert.Single(node.Sink.Periods[0].Renditions);
+        Assert.InRange(node.Sink.PartsOf(0, 0).Sum(p => p.Duration.Seconds), 79.5, 80.1);
+    }
+
+    [Fact]
     public void Publish_SameHeaderAgain_ChangesNothing()
     {
         using var node = new TestNode();
