@@ -15,7 +15,7 @@ internal sealed class BitrateMeter
     public long BitsPerSecond => total * 8 * TimeSpan.TicksPerSecond / Window.Ticks;
 
     /// <summary>Counts bytes that arrived.</summary>
-    public void Add(int count, long receivedAtTicks)
+    public void Add(long count, long receivedAtTicks)
     {
         var now = receivedAtTicks / (Window.Ticks / Slots);
         if (slot < 0 || now - slot >= Slots)

@@ -27,9 +27,9 @@ internal sealed class MediaPace
 
     /// <summary>Counts an access unit.</summary>
     /// <param name="milliseconds">Its decode time on the session's clock.</param>
-    /// <param name="bytes">Its length.</param>
+    /// <param name="bytes">Bytes that came with it and since the one before.</param>
     /// <param name="receivedAtTicks">When it came, in UTC ticks; a clock that steps back stands still here.</param>
-    public void Add(long milliseconds, int bytes, long receivedAtTicks)
+    public void Add(long milliseconds, long bytes, long receivedAtTicks)
     {
         if (!started)
         {

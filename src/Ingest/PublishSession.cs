@@ -40,6 +40,7 @@ public sealed class PublishSession : IDisposable
     private Codec? videoCodec;
     private Codec? audioCodec;
     private (ColorDescription? Color, HdrMetadata? Hdr) hdr;
+    private long pacedBytes;
     private long damageSince;
     private int damage;
     private long lastReceivedAt;
@@ -142,9 +143,11 @@ public sealed class PublishSession : IDisposable
     }
 
     /// <summary>Holds an access unit's time against clock and bytes, before anything is made of it.</summary>
-    private PublishRejection? KeepPace(long milliseconds, int bytes, long receivedAt)
+    private PublishRejection? KeepPace(long milliseconds, long receivedAt)
     {
-        pace.Add(milliseconds, bytes, receivedAt);
+        // All that came since the last one: an access unit holds the memory of what stands around it, ignored or not.
+        pace.Add(milliseconds, counters.Bytes - pacedBytes, receivedAt);
+        pacedBytes = counters.Bytes;
         if (pace.IsAhead)
         {
             return ended = new PublishRejection(PublishRejectionReason.BrokenMedia,
@@ -230,7 +233,7 @@ public sealed class PublishSession : IDisposable
         if (Math.Abs(tag.CompositionTimeMilliseconds) > MaxCompositionTime)
             return Damaged("composition time of more than ten seconds", receivedAt);
         var timing = repair.Video(timestamp, tag.CompositionTimeMilliseconds, tag.NanosecondOffset);
-        if (KeepPace(timing.DecodeTime / (VideoFormat.VideoTimescale / 1000), look.SampleLength, receivedAt) is { } over)
+        if (KeepPace(timing.DecodeTime / (VideoFormat.VideoTimescale / 1000), receivedAt) is { } over)
             return over;
         MediaBuffer sample;
         if (look.NeedsRewrite)
@@ -317,7 +320,7 @@ public sealed class PublishSession : IDisposable
             return Damaged("audio frame of no length", receivedAt);
         if (!repair.TryAudio(timestamp, tag.NanosecondOffset, audio.Timescale, (uint)samples, out var timing))
             return null;
-        if (KeepPace(timing.DecodeTime * 1000 / audio.Timescale, tag.BodyLength, receivedAt) is { } over)
+        if (KeepPace(timing.DecodeTime * 1000 / audio.Timescale, receivedAt) is { } over)
             return over;
         counters.AudioUnits++;
         Append(MediaKind.Audio, new AccessUnit(

@@ -410,6 +410,28 @@ public sealed class BroadcastTests
         node.DemandNothingHeld();
     }
 
+    [Fact]
+    public void Media_TimestampsStandStillAmongIgnoredMessages_IsClosedAsWell()
+    {
+        using var node = new TestNode(new IngestOptions { MaxBitrate = 1_000_000 });
+        var publisher = node.Publish();
+        publisher.Headers();
+        publisher.Play(2);
+        // A picture of a few bytes holds a block of memory; what fills the block is another track's.
+        var other = new byte[60_000];
+        new byte[] { 0x96, 0x01, (byte)'a', (byte)'v', (byte)'c', (byte)'1', 1 }.CopyTo(other, 0);
+        for (var i = 0; i < 1000 && publisher.Rejection is null; i++)
+        {
+            node.Time.Advance(TimeSpan.FromSeconds(1));
+            publisher.RawVideo(2000, other);
+            publisher.Picture(2000, key: true);
+        }
+        Assert.Equal(PublishRejectionReason.BitrateTooHigh, publisher.Rejection?.Reason);
+        Assert.True(node.Pool.UsedBytes < 4_000_000, $"{node.Pool.UsedBytes} bytes are held.");
+        publisher.Close();
+        node.DemandNothingHeld();
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
