@@ -40,6 +40,12 @@ public sealed class RtmpLimits
     public int MaxMessageStreams { get; init; } = 16;
 
     /// <summary>
+    /// Most publishes of one connection, one after the other. 16: encoders connect for each; every one of them begins a
+    /// period in its broadcast, which viewers pay for.
+    /// </summary>
+    public int MaxPublishes { get; init; } = 16;
+
+    /// <summary>
     /// Most bytes of answers that wait to be sent. 64 KiB: connect is answered in under 1 KiB, so whoever reaches this
     /// floods with commands or does not read.
     /// </summary>

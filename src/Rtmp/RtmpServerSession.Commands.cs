@@ -233,6 +233,11 @@ public sealed partial class RtmpServerSession
             WriteStatus(stream, "error", "NetStream.Publish.BadName", "This connection publishes already.");
             return;
         }
+        if (++publishes > limits.MaxPublishes)
+        {
+            WriteStatus(stream, "error", "NetStream.Publish.BadName", "This connection has published often enough: connect anew.");
+            return;
+        }
         var type = values.Count > 4 && values[4].TryGetString(out var text)
             ? text switch { "record" => PublishType.Record, "append" => PublishType.Append, _ => PublishType.Live }
             : PublishType.Live;

@@ -35,6 +35,7 @@ public enum RtmpServerState
 public sealed partial class RtmpServerSession : IDisposable
 {
     private readonly RtmpLimits limits;
+    private readonly MediaArena arena;
     private readonly IRtmpServerEvents events;
     private readonly ChunkReader reader;
     private readonly ChunkWriter writer = new();
@@ -50,6 +51,7 @@ public sealed partial class RtmpServerSession : IDisposable
 
     private ConnectRequest? connection;
     private uint createdStreams;
+    private int publishes;
     private uint publishStreamId;
     private bool publishWasAsked;
     private Queue<PendingMessage>? pendingMedia;
@@ -64,6 +66,7 @@ public sealed partial class RtmpServerSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(limits);
         this.limits = limits;
+        this.arena = arena;
         this.events = events;
         reader = new ChunkReader(limits, arena);
         acknowledgementWindow = (uint)limits.AcknowledgementWindowBytes;
@@ -273,8 +276,9 @@ public sealed partial class RtmpServerSession : IDisposable
                 var corrected = timestamp + (time - first.Value);
                 if (type is RtmpMessageType.Audio or RtmpMessageType.Video)
                 {
+                    // Copied: a part that is kept must not hold the memory of the whole, which may be anything.
                     if (length > 0)
-                        Deliver(type, corrected, aggregate.Slice(position + Header, length));
+                        Deliver(type, corrected, arena.Copy(rest.Slice(Header, length)));
                 }
                 else if (type is RtmpMessageType.DataAmf0 or RtmpMessageType.DataAmf3)
                 {

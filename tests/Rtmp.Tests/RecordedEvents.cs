@@ -14,6 +14,9 @@ internal sealed class RecordedEvents : IRtmpServerEvents
 
     public List<string> Lines { get; } = [];
 
+    /// <summary>Keeps media instead of releasing it, when set.</summary>
+    public List<MediaBuffer>? Kept { get; set; }
+
     public ConnectRequest? Connect { get; private set; }
 
     public List<PublishRequest> Publishes { get; } = [];
@@ -53,6 +56,9 @@ internal sealed class RecordedEvents : IRtmpServerEvents
     {
         var hash = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(payload.Span)).AsSpan(0, 12);
         Lines.Add($"{kind} {timestamp} {payload.Length} {hash}");
-        payload.Release();
+        if (Kept is null)
+            payload.Release();
+        else
+            Kept.Add(payload);
     }
 }

@@ -292,6 +292,21 @@ public sealed class ServerSessionTests
         Assert.Equal(["_result 2 on 0", "_result 3 on 0", "_error 4 on 0 NetConnection.Call.Failed"], server.TakeCommands(true)[4..]);
     }
 
+    [Fact]
+    public void Receive_PublishAgainAndAgain_IsRefusedPastTheLimit()
+    {
+        using var server = new Server(new RtmpLimits { MaxPublishes = 2 });
+        var client = new ClientBytes().Handshake().Connect().Command(0, "createStream", 2, AmfValue.Null);
+        for (var i = 0; i < 4; i++)
+        {
+            client.Command(1, "publish", 3, AmfValue.Null, AmfValue.Of("n"));
+            client.Command(1, "closeStream", 0, AmfValue.Null);
+        }
+        Assert.Null(server.Receive(client.ToArray()));
+        Assert.Equal(2, server.Events.Lines.Count(line => line.StartsWith("publish", StringComparison.Ordinal)));
+        Assert.Equal("onStatus 0 on 1 NetStream.Publish.BadName", server.TakeCommands(true)[^1]);
+    }
+
     [Theory]
     [InlineData(0u)]
     [InlineData(0x1000000u)]
@@ -369,6 +384,19 @@ public sealed class ServerSessionTests
             Assert.Equal(["audio 500 3", "video 516 200", "data onTextData 518", "audio 492 1"],
                 server.Events.Lines.Skip(2).Select(l => string.Join(' ', l.Split(' ')[..3])));
         }
+    }
+
+    [Fact]
+    public void Receive_AggregateOfAlmostNothing_LeavesOnlyItsPartsInMemory()
+    {
+        var aggregate = new ArrayBufferWriter<byte>();
+        Part(aggregate, 9, 0, [1, 2, 3]);
+        Part(aggregate, 99, 0, new byte[1_000_000]);
+        using var server = new Server();
+        server.Events.Kept = [];
+        Assert.Null(server.Receive(ClientBytes.Publishing().Message(RtmpMessageType.Aggregate, 1, 0, aggregate.WrittenSpan).ToArray()));
+        Assert.InRange(server.Pool.UsedBytes, 1, 2 * Core.MediaBlockPool.BlockBytes);
+        Assert.Single(server.Events.Kept).Release();
     }
 
     [Fact]
