@@ -84,6 +84,30 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
         output.WriteLine($"Latency {await page.EvaluateAsync<double?>("window.millrace.latencySeconds")} s; stalls {await page.EvaluateAsync<int>("window.millrace.stalls")}, restarts {await page.EvaluateAsync<int>("window.millrace.restarts")}, errors {await page.EvaluateAsync<string>("JSON.stringify(window.millrace.errors)")}");
     }
 
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task Page_AudioGoesOrComesWithAReconnect_PlaysOnWithoutReload(bool before, bool after)
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        var first = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small with { HasAudio = before });
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/evening");
+        await page.UntilAsync("window.millrace?.state === 'playing'", TimeSpan.FromSeconds(30));
+        await page.PlaysOnAsync(3);
+
+        await first.KillAsync();
+        await first.DisposeAsync();
+        await using var second = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small with { Width = 480, Height = 270, HasAudio = after });
+        var began = DateTimeOffset.UtcNow;
+        await page.UntilAsync("document.querySelector('video').videoWidth === 480", TimeSpan.FromSeconds(60));
+        output.WriteLine($"New picture after {(DateTimeOffset.UtcNow - began).TotalSeconds:0.0} s");
+        await page.PlaysOnAsync(4, TimeSpan.FromSeconds(30));
+
+        Assert.Equal(1, page.Loads);
+        Assert.Empty(page.Exceptions);
+        output.WriteLine($"audio bytes {await page.EvaluateAsync<int>("document.querySelector('video').webkitAudioDecodedByteCount")}; stalls {await page.EvaluateAsync<int>("window.millrace.stalls")}, restarts {await page.EvaluateAsync<int>("window.millrace.restarts")}, errors {await page.EvaluateAsync<string>("JSON.stringify(window.millrace.errors)")}");
+    }
+
     [Fact]
     public async Task Page_BroadcastEnds_SaysSoAndPlaysTheNextOne()
     {
