@@ -22,6 +22,12 @@ internal static class DeliveryMetrics
         Meter.CreateObservableGauge("millrace.delivery.held", () => Volatile.Read(ref held), "{request}", "Requests that wait for the future.");
     }
 
+    /// <summary>Makes every instrument known, so that a scrape finds them all at 0 before the first broadcast.</summary>
+    public static void Announce()
+    {
+        // The static constructor has done it by now.
+    }
+
     public static void AddMemory(long bytes) => Interlocked.Add(ref memoryBytes, bytes);
 
     public static void AddBroadcasts(int count) => Interlocked.Add(ref broadcasts, count);

@@ -35,6 +35,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         this.options = options;
         this.window = window;
         this.time = time;
+        DeliveryMetrics.Announce();
         spoolDirectory = Path.Combine(Path.GetFullPath(dataPath), "live");
         byId = broadcasts.GetAlternateLookup<ReadOnlySpan<char>>();
         byChannel = newest.GetAlternateLookup<ReadOnlySpan<char>>();
