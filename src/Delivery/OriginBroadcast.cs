@@ -91,7 +91,8 @@ public sealed class OriginBroadcast : IBroadcastSink
         var length = chunk.Length;
         current[part.Rendition].Append(part, chunk);
         Timeline.AppendPart(new NewPart(
-            part.Rendition, part.Segment, part.Part, part.Start, part.Duration, part.IsIndependent, length, part.SampleCount));
+            part.Rendition, part.Segment, part.Part, part.Start, part.Duration, part.IsIndependent, length, part.SampleCount,
+            part.EndsSegment));
         LimitMemory();
     }
 

@@ -149,6 +149,9 @@ public sealed class Broadcast
         {
             if (session != old)
                 return false;
+            // What was held for a better beginning is all there will be.
+            if (discovery is { HasBeginning: true } && packager is not { IsOpen: true })
+                StartPeriod();
             past.Add(old.Counters);
             pastRepairs.Add(old.Repairs);
             session = null;
@@ -361,7 +364,8 @@ public sealed class Broadcast
             renditions.Add((VideoRendition, video));
         if (audio is not null)
             renditions.Add((AudioRendition, audio));
-        packager.BeginPeriod(start, lead.DecodeTime + own, new DateTimeOffset(lead.ReceivedAt, TimeSpan.Zero), renditions);
+        var wallClock = new DateTimeOffset(next.WallClockOf((double)lead.DecodeTime / timescale), TimeSpan.Zero);
+        packager.BeginPeriod(start, lead.DecodeTime + own, wallClock, renditions);
         state = BroadcastState.OnAir;
 
         for (var i = 0; i < next.Held.Count; i++)

@@ -18,6 +18,18 @@ internal sealed class PeriodDiscovery : IDisposable
     /// <summary>Most pictures measured.</summary>
     private const int MaxMeasured = 128;
 
+    /// <summary>
+    /// How long media must have come no faster than it plays before its beginning is dated: encoders that were started
+    /// before they connected send what they have at once, and the last of it tells when the first was made.
+    /// </summary>
+    private static readonly TimeSpan SettledAfter = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Most media that is held for the end of such a burst, in seconds: who sends a file as fast as it goes never settles.</summary>
+    private const double MaxBurst = 3;
+
+    /// <summary>What the network's own unevenness may be.</summary>
+    private static readonly TimeSpan Unevenness = TimeSpan.FromMilliseconds(5);
+
     private readonly List<(MediaKind Kind, AccessUnit Unit)> held = [];
     private readonly List<double> pictures = [];
     private long heldBytes;
@@ -25,6 +37,8 @@ internal sealed class PeriodDiscovery : IDisposable
     private double lastTime = double.NaN;
     private long firstReceivedAt;
     private long lastReceivedAt;
+    private long anchor;
+    private long anchorMovedAt;
     private bool hasLead;
 
     public VideoFormat? Video { get; set; }
@@ -55,9 +69,17 @@ internal sealed class PeriodDiscovery : IDisposable
             firstTime = time;
             lastTime = time;
             firstReceivedAt = unit.ReceivedAt;
+            anchor = anchorMovedAt = unit.ReceivedAt;
         }
         lastTime = Math.Max(lastTime, time);
         lastReceivedAt = unit.ReceivedAt;
+        var dated = unit.ReceivedAt - (long)((time - firstTime) * TimeSpan.TicksPerSecond);
+        if (dated < anchor)
+        {
+            if (anchor - dated > Unevenness.Ticks)
+                anchorMovedAt = unit.ReceivedAt;
+            anchor = dated;
+        }
         if (kind == MediaKind.Audio && AudioFrameSamples == 0)
             AudioFrameSamples = unit.Duration;
         if (kind == MediaKind.Video)
@@ -85,7 +107,10 @@ internal sealed class PeriodDiscovery : IDisposable
         return dropped;
     }
 
-    /// <summary>Whether the period can begin.</summary>
+    /// <summary>Whether what is held is enough for a period to begin, if nothing more came.</summary>
+    public bool HasBeginning => Video is not null ? hasLead : Audio is not null && held.Count > 0;
+
+    /// <summary>Whether the period should begin.</summary>
     /// <param name="patience">How much media may pass until a track that did not come is given up; twice that in wall-clock time.</param>
     /// <param name="measure">Media to measure the frame rate over; zero when it need not be known.</param>
     public bool IsReady(TimeSpan patience, TimeSpan measure)
@@ -100,9 +125,18 @@ internal sealed class PeriodDiscovery : IDisposable
             return held.Count > 0;
         if (!hasLead)
             return false;
+        var settled = lastReceivedAt - anchorMovedAt >= SettledAfter.Ticks || passed >= MaxBurst || heldBytes > MaxBytes / 2;
+        if (!settled && lastReceivedAt - firstReceivedAt < 2 * patience.Ticks)
+            return false;
         return measure == TimeSpan.Zero || waitedEnough && pictures.Count >= 3
             || pictures.Count >= 4 && pictures[^1] - pictures[0] >= measure.TotalMilliseconds;
     }
+
+    /// <summary>
+    /// UTC at which a decode time of the session's clock was made, in ticks: by the access unit that took the shortest way
+    /// here of all that were held.
+    /// </summary>
+    public long WallClockOf(double decodeSeconds) => anchor + (long)((decodeSeconds - firstTime) * TimeSpan.TicksPerSecond);
 
     /// <summary>Index in <see cref="Held"/> of the access unit that the period begins with.</summary>
     public int Lead()

@@ -159,7 +159,7 @@ public sealed class BroadcastPackager : IDisposable
         if (leader is null)
             return;
         if (hasPending)
-            CommitPending(Math.Max(1, leader.NominalDuration));
+            CommitPending(Math.Max(1, leader.NominalDuration), endsSegment: false);
         clock = leader.Expected;
         var shownUntil = Math.Max(leader.Expected + presentationShift, leader.PresentationEnd);
         foreach (var follower in followers)
@@ -249,7 +249,7 @@ public sealed class BroadcastPackager : IDisposable
             var length = decodeTime - track.SegmentStart;
             var due = unit.IsRandomAccess && (length >= wantedTicks - track.NominalDuration / 2 || !segmentIndependent);
             var forced = !due && length + track.NominalDuration > hardLimit;
-            CommitPending(interval);
+            CommitPending(interval, endsSegment: due || forced);
             // A picture in mid-GOP may be shown before those decoded before it: there the steady delay of the reordering counts.
             if (due || forced)
                 Cut(decodeTime, unit.IsRandomAccess ? unit.PresentationTime : decodeTime + presentationShift, unit.IsRandomAccess);
@@ -300,10 +300,10 @@ public sealed class BroadcastPackager : IDisposable
         clock = decodeTime;
     }
 
-    private void CommitPending(long duration)
+    private void CommitPending(long duration, bool endsSegment)
     {
         hasPending = false;
-        leader!.Commit(pending, pending.DecodeTime, pending.CompositionOffset, duration, ref counters);
+        leader!.Commit(pending, pending.DecodeTime, pending.CompositionOffset, duration, ref counters, endsSegment);
     }
 
     private void Cut(long decodeTime, long presentationTime, bool randomAccess)
@@ -323,7 +323,7 @@ public sealed class BroadcastPackager : IDisposable
         if (hasPending)
         {
             end = Math.Max(end, pending.DecodeTime + 1);
-            CommitPending(end - pending.DecodeTime);
+            CommitPending(end - pending.DecodeTime, endsSegment: true);
         }
         counters.LeaderStalls++;
         track.EndSegment(end, ref counters);

@@ -41,6 +41,9 @@ public sealed record PeriodDescription(
 /// <param name="IsIndependent">It begins with a random access point.</param>
 /// <param name="WallClock">UTC of the moment when its first access unit arrived.</param>
 /// <param name="SampleCount">Its access units, at least 1: what the frame rate is measured from.</param>
+/// <param name="EndsSegment">
+/// The segment's end follows at once. False promises nothing: a segment may turn out to have ended with a part already told.
+/// </param>
 public readonly record struct PartDescription(
     int Rendition,
     long Segment,
@@ -49,7 +52,8 @@ public readonly record struct PartDescription(
     MediaTime Duration,
     bool IsIndependent,
     DateTimeOffset WallClock,
-    int SampleCount);
+    int SampleCount,
+    bool EndsSegment = false);
 
 /// <summary>One segment's end. After it no part of that segment comes.</summary>
 /// <param name="Rendition">Index in the period's renditions.</param>

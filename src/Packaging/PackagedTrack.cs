@@ -96,7 +96,9 @@ internal sealed class PackagedTrack
     }
 
     /// <summary>Adds a sample to the open segment. Takes over the payload.</summary>
-    public void Commit(in AccessUnit unit, long decodeTime, int compositionOffset, long duration, ref PackagingCounters counters)
+    /// <param name="endsSegment">The caller ends the segment right behind it, and the part with it.</param>
+    public void Commit(
+        in AccessUnit unit, long decodeTime, int compositionOffset, long duration, ref PackagingCounters counters, bool endsSegment = false)
     {
         if (count > 0)
         {
@@ -134,7 +136,7 @@ internal sealed class PackagedTrack
         PresentationEnd = Math.Max(PresentationEnd, decodeTime + compositionOffset + duration);
 
         var next = Format.Kind == MediaKind.Audio ? duration : NominalDuration;
-        if (partDuration >= minPart && partDuration + next > partTarget + closeTolerance)
+        if (!endsSegment && partDuration >= minPart && partDuration + next > partTarget + closeTolerance)
             ClosePart(ref counters);
     }
 
@@ -142,7 +144,7 @@ internal sealed class PackagedTrack
     public void EndSegment(long nextStart, ref PackagingCounters counters)
     {
         if (count > 0)
-            ClosePart(ref counters);
+            ClosePart(ref counters, endsSegment: true);
         nextStart = Math.Max(nextStart, HasSamples ? Expected : SegmentStart + 1);
         counters.Segments++;
         if (!HasSamples)
@@ -166,7 +168,7 @@ internal sealed class PackagedTrack
         silence = default;
     }
 
-    private void ClosePart(ref PackagingCounters counters)
+    private void ClosePart(ref PackagingCounters counters, bool endsSegment = false)
     {
         var samplesOfPart = samples.AsSpan(0, count);
         var header = new ChunkHeader(++chunkNumber, partStart, partIndex == 0, partReceivedAt);
@@ -179,7 +181,7 @@ internal sealed class PackagedTrack
             counters.OversizedParts++;
         var description = new PartDescription(
             Index, Segment, partIndex, Time(partStart), Time(partDuration), partIndependent,
-            new DateTimeOffset(partReceivedAt, TimeSpan.Zero), count);
+            new DateTimeOffset(partReceivedAt, TimeSpan.Zero), count, endsSegment);
         partIndex++;
         count = 0;
         sink.AppendPart(description, new MediaChunk(slices));

@@ -90,6 +90,11 @@ public sealed class BroadcastTimeline
         {
             ThrowIfEnded();
             var log = current[part.Rendition];
+            if (part.EndsSegment)
+            {
+                log.Hold(part);
+                return;
+            }
             log.AppendPart(part);
             log.Waiting.TakeUpTo(part.Segment, part.Part, ref due);
             version++;

@@ -33,6 +33,9 @@ public sealed record NewRendition(string Name, TrackFormat Format, ReadOnlyMemor
 /// <param name="IsIndependent">It begins with a random access point.</param>
 /// <param name="ByteLength">Bytes of the part, more than 0.</param>
 /// <param name="SampleCount">Access units in it, at least 1.</param>
+/// <param name="EndsSegment">
+/// The segment's end follows at once: both appear together, so that no playlist hints at a part that never comes.
+/// </param>
 public readonly record struct NewPart(
     int Rendition,
     long Segment,
@@ -41,7 +44,8 @@ public readonly record struct NewPart(
     MediaTime Duration,
     bool IsIndependent,
     int ByteLength,
-    int SampleCount);
+    int SampleCount,
+    bool EndsSegment = false);
 
 /// <summary>A segment that is complete.</summary>
 /// <param name="Rendition">Index in the period's renditions.</param>

@@ -23,6 +23,7 @@ internal sealed class RenditionLog
     // Presentation minus decode time of the period's first access unit, which a reordering encoder keeps up.
     private long presentationDelay;
     private SegmentRun? run;
+    private NewPart? held;
 
     public RenditionLog(string name, TimelineContract contract, long nextSegment)
     {
@@ -83,8 +84,24 @@ internal sealed class RenditionLog
         meter.BeginPeriod(announced.Format is VideoFormat video ? video.DeclaredFrameRate : 0);
     }
 
+    /// <summary>Keeps the last part of a segment until the segment's end is told.</summary>
+    public void Hold(in NewPart part)
+    {
+        AppendHeld();
+        held = part;
+    }
+
+    private void AppendHeld()
+    {
+        if (held is not { } part)
+            return;
+        held = null;
+        AppendPart(part);
+    }
+
     public void AppendPart(in NewPart part)
     {
+        AppendHeld();
         if (part.Segment != NextSegment || part.Part != partCount)
         {
             throw new InvalidOperationException(
@@ -111,6 +128,7 @@ internal sealed class RenditionLog
 
     public void EndSegment(in NewSegment segment)
     {
+        AppendHeld();
         if (segment.Segment != NextSegment || segment.IsGap != (partCount == 0))
         {
             throw new InvalidOperationException(
@@ -149,6 +167,7 @@ internal sealed class RenditionLog
     /// <summary>Ends a running segment that its packager never ended, with what came of it.</summary>
     public bool CloseRunning()
     {
+        AppendHeld();
         if (Running() is not { } running)
             return false;
         Complete(running.Start, running.Duration.Ticks, running.IsIndependent, isGap: false);

@@ -238,7 +238,8 @@ public sealed class BadInputTests(LiveBroadcast broadcast, ITestOutputHelper out
             // Reset: refused as well.
         }
         Assert.DoesNotContain("root:", answer, StringComparison.Ordinal);
-        Assert.DoesNotMatch("^HTTP/1.1 (200|5)", answer);
+        // 505 names the one fault of an HTTP version that does not exist; any other 5xx would be ours.
+        Assert.DoesNotMatch("^HTTP/1.1 (200|5(?!05))", answer);
         await GoesOnAsync(viewer, before);
     }
 

@@ -212,6 +212,27 @@ public sealed class BroadcastTests
     }
 
     [Fact]
+    public void Period_EncoderSendsWhatItHasAtOnce_IsDatedByTheNewest()
+    {
+        using var node = new TestNode();
+        var publisher = node.Publish();
+        publisher.Headers();
+        var connected = node.Time.GetUtcNow();
+        // 700 ms of pictures that were made before the connection stood, then the picture of each moment.
+        for (var i = 0; i < 21; i++)
+            publisher.Picture((uint)(i * 100 / 3), key: i == 0);
+        for (var i = 21; i < 90; i++)
+        {
+            node.Time.Advance(TimeSpan.FromSeconds(1 / 30.0));
+            publisher.Picture((uint)(i * 100 / 3), key: i % 60 == 0);
+        }
+        publisher.Close();
+
+        var early = connected - node.Sink.Periods[0].WallClock;
+        Assert.InRange(early.TotalMilliseconds, 650, 700);
+    }
+
+    [Fact]
     public void Reconnect_WithBFrames_JoinsWhatWasShown()
     {
         using var node = new TestNode();

@@ -16,6 +16,8 @@ public sealed class RecordingSink : IBroadcastSink, IBroadcastSinkFactory
 
     public List<Part> Parts { get; } = [];
 
+    private PartDescription? endsSegment;
+
     public List<Segment> Segments { get; } = [];
 
     /// <summary>Every call by name, in order.</summary>
@@ -59,6 +61,7 @@ public sealed class RecordingSink : IBroadcastSink, IBroadcastSinkFactory
     public void AppendPart(in PartDescription part, MediaChunk chunk)
     {
         Assert.NotEmpty(Periods);
+        Assert.Null(endsSegment);
         Assert.True(part.Duration.Ticks > 0);
         Assert.True(part.SampleCount > 0);
         Assert.Equal(part.SampleCount + 1, chunk.Slices.Length);
@@ -66,6 +69,7 @@ public sealed class RecordingSink : IBroadcastSink, IBroadcastSinkFactory
         Assert.DoesNotContain(Segments, s => s.Description.Rendition == rendition && s.Description.Segment == segment);
         Parts.Add(new Part(Periods.Count - 1, part, chunk.Length, chunk.Slices[0].Span.ToArray()));
         Calls.Add($"part {part.Rendition} {part.Segment}.{part.Part}");
+        endsSegment = part.EndsSegment ? part : null;
         OnPart?.Invoke(part);
         if (Kept is null)
             chunk.Release();
@@ -75,6 +79,10 @@ public sealed class RecordingSink : IBroadcastSink, IBroadcastSinkFactory
 
     public void EndSegment(in SegmentDescription segment)
     {
+        // Whoever says that the end follows at once keeps the word.
+        if (endsSegment is { } last)
+            Assert.Equal((last.Rendition, last.Segment), (segment.Rendition, segment.Segment));
+        endsSegment = null;
         Assert.True(segment.Duration.Ticks > 0);
         Segments.Add(new Segment(Periods.Count - 1, segment));
         Calls.Add($"segment {segment.Rendition} {segment.Segment}");

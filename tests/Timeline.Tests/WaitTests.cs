@@ -75,6 +75,25 @@ public class WaitTests
     }
 
     [Fact]
+    public async Task WaitForPlaylist_PartThatEndsItsSegment_ComesWithTheEnd()
+    {
+        var broadcast = new ScriptedBroadcast().Begin().Segments(1).Parts(5);
+        var wait = Playlist(broadcast, 1, 5);
+
+        broadcast.Timeline.AppendPart(new NewPart(
+            0, 1, 5, new MediaTime(330_000, 90_000), new MediaTime(30_000, 90_000), IsIndependent: false, ByteLength: 1, SampleCount: 1,
+            EndsSegment: true));
+        // Shown now, it would be followed by a hint at part 6, which never comes.
+        Assert.False(wait.IsCompleted);
+        Assert.Equal(5, broadcast.Timeline.Read("source")!.Running!.Parts.Length);
+
+        broadcast.Timeline.EndSegment(new NewSegment(
+            0, 1, new MediaTime(180_000, 90_000), new MediaTime(180_000, 90_000), IsIndependent: true, IsGap: false));
+        Assert.Equal(TimelineWait.Available, await wait);
+        Assert.Equal(6, broadcast.Timeline.Read("source")!.Segments[^1].Parts.Length);
+    }
+
+    [Fact]
     public async Task WaitForPlaylist_PartBeyondTheSegmentsLast_MeansTheNextSegmentsFirst()
     {
         var broadcast = new ScriptedBroadcast().Begin().Segments(1).Parts(3);
