@@ -150,7 +150,7 @@ public sealed class Broadcast
             if (session != old)
                 return false;
             // What was held for a better beginning is all there will be.
-            if (discovery is { HasBeginning: true } && packager is not { IsOpen: true })
+            if (discovery is not null && packager is not { IsOpen: true } && discovery.HasBeginning(packaging.PartDuration))
                 StartPeriod();
             past.Add(old.Counters);
             pastRepairs.Add(old.Repairs);

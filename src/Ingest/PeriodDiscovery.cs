@@ -108,7 +108,9 @@ internal sealed class PeriodDiscovery : IDisposable
     }
 
     /// <summary>Whether what is held is enough for a period to begin, if nothing more came.</summary>
-    public bool HasBeginning => Video is not null ? hasLead : Audio is not null && held.Count > 0;
+    /// <param name="least">Less media than this is not worth a period.</param>
+    public bool HasBeginning(TimeSpan least) =>
+        lastTime - firstTime >= least.TotalSeconds && (Video is not null ? hasLead : Audio is not null && held.Count > 0);
 
     /// <summary>Whether the period should begin.</summary>
     /// <param name="patience">How much media may pass until a track that did not come is given up; twice that in wall-clock time.</param>
