@@ -23,9 +23,26 @@ internal sealed class TimestampLine
     /// <summary>How far apart tracks of one clock can be: interleaving and holes of one of them.</summary>
     private const long SameClock = 3_000;
 
+    /// <summary>How far apart, in raw time and in size, two tracks can meet the same step.</summary>
+    private const long SameStepWithin = 500;
+    private const long SameStepSize = 50;
+
+    /// <summary>
+    /// Raw times so close mean one clock; offsets so far apart cannot both be right then. A jump of one track alone leaves
+    /// the raw times as far apart as the offsets.
+    /// </summary>
+    private const long OneClock = 500;
+    private const long TwoClocks = 1_000;
+
+    /// <summary>How long raw times must agree before offsets that do not are mended.</summary>
+    private const long AgreeFor = 250;
+
     private uint lastRaw;
     private long lastIn;
     private long ahead;
+    private long stepBack;
+    private long stepBackAt;
+    private long? agreeSince;
 
     /// <summary>Whether a message came.</summary>
     public bool Started { get; private set; }
@@ -71,11 +88,19 @@ internal sealed class TimestampLine
             bool IsBetter(long place, long wanted) =>
                 Math.Abs(place - wanted) < Math.Abs(time - wanted) && Math.Abs(place - wanted) <= SameClock;
         }
+        if (IsLeftBehind(other))
+        {
+            Offset = other.Offset;
+            moved = true;
+            return Last = lastIn + Offset;
+        }
         var step = time - Last;
         if (step is <= MaxHole and >= -MaxJitter)
         {
             if (other.Started && Math.Abs(time - expected) <= MaxJitter / 2)
                 ahead = time - other.Last;
+            if (step < 0)
+                (stepBack, stepBackAt) = (time - expected, lastIn);
             return Last = time;
         }
         // A long hole of this track alone: the other one has been there already.
@@ -85,10 +110,34 @@ internal sealed class TimestampLine
             counters.ForwardJumps++;
         else
             counters.BackwardJumps++;
-        Offset += expected - time;
+        // A track that was in a hole when both jumped goes on where the other one stands.
+        var inHole = step > 0 && other.Started && other.Offset == Offset && other.Last > expected + MaxJitter;
+        var place = inHole ? other.Last : expected;
+        var shift = place - time;
+        if (other.TookForJitter(-shift, Offset))
+            other.Offset += shift;
+        Offset += shift;
         moved = true;
-        return Last = expected;
+        return Last = place;
     }
+
+    /// <summary>Whether steps that came too close upon one another left this track's offset short of the other's.</summary>
+    private bool IsLeftBehind(TimestampLine other)
+    {
+        if (!other.Started || other.Offset - Offset <= TwoClocks || Math.Abs(lastIn - other.lastIn) > OneClock)
+        {
+            agreeSince = null;
+            return false;
+        }
+        agreeSince ??= lastIn;
+        return lastIn - agreeSince >= AgreeFor;
+    }
+
+    /// <summary>
+    /// Whether this track met the same step back a moment ago and, its messages lying further apart, took it for jitter.
+    /// </summary>
+    private bool TookForJitter(long step, long offset) =>
+        stepBack < 0 && Offset == offset && lastIn - stepBackAt <= SameStepWithin && Math.Abs(stepBack - step) <= SameStepSize;
 
     private long Start(uint raw, TimestampLine other, ref RepairCounters counters)
     {

@@ -276,6 +276,24 @@ public sealed class TimestampRepairTests
         new Run().Feed(messages).DemandOrder().DemandSync(LipSync, 18, 18 + hole, 19);
     }
 
+    [Theory]
+    [InlineData(-232, 30)]
+    [InlineData(-253, 16)]
+    [InlineData(-205, 60)]
+    public void Both_StepBackThatOneTrackTakesForJitter_StayTogether(int milliseconds, int frameRate)
+    {
+        var messages = Encoder(40, rate: frameRate).Select(m => m.Truth < 30 ? m : m with { Timestamp = m.Timestamp + Stamp(milliseconds / 1000.0) });
+        new Run().Feed(messages).DemandOrder().DemandSync(LipSync, 30);
+    }
+
+    [Fact]
+    public void Both_HoleInAHoleOfTheAudio_StayTogether()
+    {
+        // Audio is away for 13 s, and both for the last 8 s of them; audio comes back first.
+        var messages = Encoder(40).Where(m => m.Truth < 17 || m.Truth > 24.92).Where(m => m.IsVideo ? m.Truth < 17 || m.Truth > 24.96 : m.Truth is < 12 or > 18);
+        new Run().Feed(messages).DemandOrder().DemandSync(LipSync, 12, 24.9);
+    }
+
     /// <summary>Whatever happens to the clocks: order holds, and audio stays with the video.</summary>
     [Fact]
     public void Anything_RandomEncoder_OrderAndSyncHold()
