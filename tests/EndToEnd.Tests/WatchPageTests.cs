@@ -102,6 +102,8 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
         await page.UntilAsync("document.querySelector('video').videoWidth === 480", TimeSpan.FromSeconds(60));
         output.WriteLine($"New picture after {(DateTimeOffset.UtcNow - began).TotalSeconds:0.0} s");
         await page.PlaysOnAsync(4, TimeSpan.FromSeconds(30));
+        if (after)
+            await page.UntilAsync("document.querySelector('video').webkitAudioDecodedByteCount > 0", TimeSpan.FromSeconds(40));
 
         Assert.Equal(1, page.Loads);
         Assert.Empty(page.Exceptions);

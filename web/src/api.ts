@@ -9,6 +9,8 @@ export interface ChannelInfo {
   /** RFC 3339; null when nothing is on air. */
   readonly startedAt: string | null;
   readonly title: string | null;
+  /** What is on air: `video`, `audio` or both; empty when nothing is, or it is not known yet. */
+  readonly tracks: readonly string[];
 }
 
 export type ChannelAnswer =
@@ -71,12 +73,14 @@ async function fetchJson(path: string, clock: ServerClock, signal: AbortSignal):
 function toChannel(value: unknown): ChannelInfo | null {
   if (!isRecord(value) || typeof value['name'] !== 'string') return null;
   const text = (key: string) => (typeof value[key] === 'string' ? value[key] : null);
+  const health = isRecord(value['health']) ? value['health'] : {};
   return {
     name: value['name'],
     live: value['live'] === true,
     broadcast: text('broadcast'),
     startedAt: text('startedAt'),
     title: text('title'),
+    tracks: ['video', 'audio'].filter((track) => isRecord(health[track])),
   };
 }
 

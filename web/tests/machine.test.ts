@@ -33,6 +33,16 @@ test('Loading_SameBroadcastReportedAgain_AttachesOnce', () => {
   assert.deepEqual(run(live('a'), live('a')).effects, []);
 });
 
+test('Playing_AudioJoinsTheBroadcast_StartsAnew', () => {
+  const channel = (...tracks: string[]): Input => ({ type: 'channel', broadcast: 'a', tracks });
+  const silent = run(channel('video'), { type: 'playing' }, channel('video'));
+  assert.deepEqual(silent.effects, []);
+  assert.deepEqual(step(silent.model, channel('video', 'audio')).effects, [{ type: 'attach' }]);
+  // A track that goes needs nothing, and neither does one that was not known at the start.
+  assert.deepEqual(run(channel('video', 'audio'), { type: 'playing' }, channel('video')).effects, []);
+  assert.deepEqual(run(channel(), { type: 'playing' }, channel('video', 'audio')).effects, []);
+});
+
 test('Playing_StallAndPlayOn_ReturnsToPlaying', () => {
   const stalled = run(live('a'), { type: 'playing' }, { type: 'stalled' });
   assert.equal(stalled.model.phase, 'stalled');

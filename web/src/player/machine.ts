@@ -10,6 +10,9 @@ export interface Model {
   readonly onAir: string | null | undefined;
   /** The broadcast that the engine was last told to play. */
   readonly attached: string | null;
+  /** What the server says is on air (`video`, `audio`), and what of it was when the engine was told to play. */
+  readonly tracks: readonly string[];
+  readonly attachedTracks: readonly string[];
   /** The broadcast that was watched to its end, and how often the server has called it live since. */
   readonly finished: string | null;
   readonly finishedButLive: number;
@@ -23,7 +26,7 @@ export interface Model {
 
 export type Input =
   /** The server's word about the channel. */
-  | { readonly type: 'channel'; readonly broadcast: string | null }
+  | { readonly type: 'channel'; readonly broadcast: string | null; readonly tracks?: readonly string[] }
   | { readonly type: 'unreachable' }
   /** From the media element. */
   | { readonly type: 'playing' }
@@ -61,6 +64,8 @@ export const initial: Model = {
   problem: null,
   onAir: undefined,
   attached: null,
+  tracks: [],
+  attachedTracks: [],
   finished: null,
   finishedButLive: 0,
   hasPlayed: false,
@@ -78,7 +83,7 @@ const maxRecoveries = 2;
 export function step(model: Model, input: Input): Step {
   switch (input.type) {
     case 'channel':
-      return input.broadcast === null ? offAir(model) : onAir({ ...model, onAir: input.broadcast }, input.broadcast);
+      return input.broadcast === null ? offAir(model) : onAir({ ...model, onAir: input.broadcast, tracks: input.tracks ?? [] }, input.broadcast);
 
     case 'unreachable':
       switch (model.phase) {
@@ -201,11 +206,13 @@ function onAir(model: Model, broadcast: string): Step {
     case 'loading':
       return model.attached === broadcast ? stay(model) : attach(model, broadcast);
     case 'playing':
+      // Players read once which tracks there are: one that came later is played after a new start only.
+      return hasNewTrack(model, broadcast) ? attach(model, broadcast) : stay(model);
     case 'paused':
       return stay(model);
     case 'stalled':
       // Nothing more will come for the old broadcast.
-      return model.attached === broadcast ? stay(model) : attach(model, broadcast);
+      return model.attached === broadcast && !hasNewTrack(model, broadcast) ? stay(model) : attach(model, broadcast);
     case 'ended':
       if (model.finished !== broadcast) return attach(model, broadcast);
       if (model.finishedButLive + 1 >= believeLiveAfter) return attach(model, broadcast);
@@ -217,6 +224,14 @@ function onAir(model: Model, broadcast: string): Step {
   }
 }
 
+function hasNewTrack(model: Model, broadcast: string): boolean {
+  return (
+    model.attached === broadcast &&
+    model.attachedTracks.length > 0 &&
+    model.tracks.some((track) => !model.attachedTracks.includes(track))
+  );
+}
+
 function attach(model: Model, broadcast: string): Step {
   // While a problem is being worked on it stays in sight; `playing` takes it away.
   const troubled = model.phase === 'error' && model.problem !== null && model.problem.kind !== 'unreachable';
@@ -226,6 +241,7 @@ function attach(model: Model, broadcast: string): Step {
       phase: troubled ? 'error' : 'loading',
       problem: troubled ? model.problem : null,
       attached: broadcast,
+      attachedTracks: model.tracks,
       hasPlayed: model.attached === broadcast && model.hasPlayed,
       finished: null,
       finishedButLive: 0,

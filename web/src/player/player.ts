@@ -374,7 +374,7 @@ export class Player {
         this.#unanswered = 0;
         this.#info = answer.kind === 'channel' ? answer.channel : null;
         const live = answer.kind === 'channel' && answer.channel.live;
-        this.#send({ type: 'channel', broadcast: live ? (answer.channel.broadcast ?? '') : null });
+        this.#send({ type: 'channel', broadcast: live ? (answer.channel.broadcast ?? '') : null, tracks: this.#info?.tracks ?? [] });
       }
     } catch {
       // Closed.
