@@ -7,7 +7,6 @@ namespace Millrace.Pipeline;
 /// allocated bytes are per access unit.
 /// </summary>
 [MemoryDiagnoser]
-[ShortRunJob]
 public class SocketToSegment
 {
     private Node? node;
