@@ -35,7 +35,7 @@ public sealed class RtmpOptions
 
     /// <summary>
     /// How long a busy read loop rests to gather messages, 0 to 20 ms. Default 8 ms: a fraction of a frame's duration,
-    /// paid only when several publishers send at once, and worth a third of the processor time then.
+    /// paid only when several publishers send at once.
     /// </summary>
     public TimeSpan ReadCoalescing { get; set; } = TimeSpan.FromMilliseconds(8);
 
