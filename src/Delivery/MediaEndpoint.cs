@@ -77,13 +77,11 @@ public sealed class MediaEndpoint
         // 4. The answer.
         switch (path.Object)
         {
-            case MediaObject.MultivariantPlaylist:
-                // What is on air now; DASH players read the end from the manifest they know, HLS players from the media playlists.
-                if (!path.Channel.IsEmpty && broadcast.IsEnded)
-                    return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "Nothing is on air here.\n");
-                return TextAsync(context, path.Object, broadcast.Playlists.Multivariant(!path.Channel.IsEmpty), "public, max-age=1");
-            case MediaObject.Manifest:
-                return TextAsync(context, path.Object, broadcast.Playlists.Manifest(!path.Channel.IsEmpty), "no-cache");
+            // What is on air now; DASH players read the end from the manifest they know, HLS players from the media playlists.
+            case MediaObject.MultivariantPlaylist when !path.Channel.IsEmpty && broadcast.IsEnded:
+                return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "Nothing is on air here.\n");
+            case MediaObject.MultivariantPlaylist or MediaObject.Manifest:
+                return WholeAsync(context, path.Object, broadcast, !path.Channel.IsEmpty);
             case MediaObject.MediaPlaylist:
                 return MediaPlaylistAsync(context, broadcast, rendition!);
             case MediaObject.Init:
@@ -102,6 +100,26 @@ public sealed class MediaEndpoint
         response.Headers.AccessControlAllowHeaders = "*";
         response.Headers.AccessControlMaxAge = "86400";
         return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// The multivariant playlist or the manifest. Held until there is something to play: a broadcast is known to be on air a
+    /// part's duration before.
+    /// </summary>
+    private async Task WholeAsync(HttpContext context, MediaObject kind, OriginBroadcast broadcast, bool isFromChannel)
+    {
+        if (Text() is not { } text)
+        {
+            using var limit = Limit(context, broadcast.Timeline.Contract.TargetDuration);
+            DeliveryMetrics.AddHeld(1);
+            await broadcast.Timeline.WaitForMediaAsync(limit.Token);
+            DeliveryMetrics.AddHeld(-1);
+            text = Text();
+        }
+        await TextAsync(context, kind, text, kind == MediaObject.Manifest ? "no-cache" : "public, max-age=1");
+
+        EncodedText? Text() => kind == MediaObject.Manifest
+            ? broadcast.Playlists.Manifest(isFromChannel) : broadcast.Playlists.Multivariant(isFromChannel);
     }
 
     private async Task MediaPlaylistAsync(HttpContext context, OriginBroadcast broadcast, RenditionMedia rendition)

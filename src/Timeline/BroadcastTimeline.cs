@@ -19,6 +19,7 @@ public sealed class BroadcastTimeline
     private RenditionLog[] current = [];
     private Period[] periods = [];
     private BroadcastSnapshot? cached;
+    private WaitList.Signal? firstMedia;
     private long version;
     private bool ended;
     private bool suspended;
@@ -78,6 +79,7 @@ public sealed class BroadcastTimeline
             periods = [.. periods, began];
             suspended = false;
             version++;
+            TakeFirstMedia(ref due);
         }
         WaitList.Signal.Fire(due);
     }
@@ -98,6 +100,7 @@ public sealed class BroadcastTimeline
             log.AppendPart(part);
             log.Waiting.TakeUpTo(part.Segment, part.Part, ref due);
             version++;
+            TakeFirstMedia(ref due);
         }
         WaitList.Signal.Fire(due);
     }
@@ -115,6 +118,7 @@ public sealed class BroadcastTimeline
             if (segment.Rendition == 0)
                 FillAbsent(log.Last!, ref due);
             version++;
+            TakeFirstMedia(ref due);
         }
         WaitList.Signal.Fire(due);
     }
@@ -144,6 +148,7 @@ public sealed class BroadcastTimeline
             foreach (var log in renditions)
                 log.Waiting.TakeUpTo(long.MaxValue, WaitList.WholeSegment, ref due);
             Touch();
+            TakeFirstMedia(ref due);
         }
         WaitList.Signal.Fire(due);
     }
@@ -199,19 +204,7 @@ public sealed class BroadcastTimeline
     public BroadcastSnapshot Read()
     {
         lock (gate)
-        {
-            if (cached is { } known && known.Version == version)
-                return known;
-            return cached = new BroadcastSnapshot
-            {
-                Version = version,
-                Contract = Contract,
-                Periods = periods,
-                Renditions = renditions.ConvertAll(Snapshot),
-                IsEnded = ended,
-                IsSuspended = suspended,
-            };
-        }
+            return Snapshot();
     }
 
     /// <summary>
@@ -237,6 +230,30 @@ public sealed class BroadcastTimeline
     /// <returns>Absent when it is a gap. Nothing is thrown when cancelled.</returns>
     public ValueTask<TimelineWait> WaitForSegmentAsync(string rendition, long segment, CancellationToken cancellation) =>
         WaitAsync(new WaitTarget(rendition, segment, WaitList.WholeSegment, IsPlaylist: false), cancellation);
+
+    /// <summary>
+    /// Waits until there is something to play (<see cref="BroadcastSnapshot.HasMedia"/>): between going on air and the first
+    /// part lies a part's duration, in which whoever was told of the broadcast looks for its playlist.
+    /// </summary>
+    /// <returns>Available, Ended without any media, or Cancelled; nothing is thrown.</returns>
+    public async ValueTask<TimelineWait> WaitForMediaAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            Task signal;
+            lock (gate)
+            {
+                if (Snapshot().HasMedia)
+                    return TimelineWait.Available;
+                if (ended)
+                    return TimelineWait.Ended;
+                signal = (firstMedia ??= new WaitList.Signal(0, 0)).Task;
+            }
+            await signal.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!signal.IsCompleted)
+                return TimelineWait.Cancelled;
+        }
+    }
 
     private ValueTask<TimelineWait> WaitAsync(WaitTarget target, CancellationToken cancellation)
     {
@@ -270,6 +287,31 @@ public sealed class BroadcastTimeline
             result = target.Evaluate(log, ended, out var segment, out var part);
             return result == TimelineWait.Cancelled ? log.Waiting.For(segment, part) : null;
         }
+    }
+
+    /// <summary>Releases who waits for the first media, once there are any or none will come.</summary>
+    private void TakeFirstMedia(ref WaitList.Signal? due)
+    {
+        if (firstMedia is not { } signal || !(ended || Snapshot().HasMedia))
+            return;
+        firstMedia = null;
+        signal.Next = due;
+        due = signal;
+    }
+
+    private BroadcastSnapshot Snapshot()
+    {
+        if (cached is { } known && known.Version == version)
+            return known;
+        return cached = new BroadcastSnapshot
+        {
+            Version = version,
+            Contract = Contract,
+            Periods = periods,
+            Renditions = renditions.ConvertAll(Snapshot),
+            IsEnded = ended,
+            IsSuspended = suspended,
+        };
     }
 
     private RenditionSnapshot Snapshot(RenditionLog log)

@@ -147,6 +147,38 @@ public sealed class MediaEndpointTests
         Assert.Equal("public, max-age=12", answer.Response.Headers.CacheControl);
     }
 
+    [Theory]
+    [InlineData("main.m3u8", "#EXT-X-STREAM-INF")]
+    [InlineData("manifest.mpd", "<Representation")]
+    public async Task Whole_OnAirWithoutAPart_IsHeldUntilThereIsOne(string name, string content)
+    {
+        using var origin = new Origin();
+        var fromChannel = Start(origin, $"/live/studio-one/{name}");
+        var own = Start(origin, $"/b/{origin.Broadcast.Id.Value}/{name}");
+        Assert.False(fromChannel.Done.IsCompleted || own.Done.IsCompleted);
+        origin.AddParts(0, 0, 1);
+        foreach (var answer in (Exchange[])[fromChannel, own])
+        {
+            Assert.Contains(content, Encoding.UTF8.GetString(await answer.BodyAsync()), StringComparison.Ordinal);
+            Assert.Equal(200, answer.Response.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whole_OnAirAndNoPartComes_Is404(bool ends)
+    {
+        using var origin = new Origin();
+        var answer = Start(origin, "/live/studio-one/main.m3u8");
+        if (ends)
+            origin.Broadcast.End();
+        else
+            origin.Time.Advance(TimeSpan.FromSeconds(6.1));
+        Assert.NotEmpty(await answer.BodyAsync());
+        Assert.Equal((404, "no-store"), (answer.Response.StatusCode, (string?)answer.Response.Headers.CacheControl));
+    }
+
     [Fact]
     public async Task Playlist_FirstLookBeforeASegment_IsHeldUntilThereIsOne()
     {
@@ -249,7 +281,6 @@ public sealed class MediaEndpointTests
     [Theory]
     [InlineData("/live/nobody/main.m3u8", 404)]
     [InlineData("/live/studio-one/preview.jpg", 404)]
-    [InlineData("/live/studio-one/main.m3u8", 404)]
     [InlineData("/b/01aaaaaaaaaaaaaaaaaaaaaaaa/main.m3u8", 404)]
     public async Task Anything_Missing_Is404WithCors(string path, int status)
     {
