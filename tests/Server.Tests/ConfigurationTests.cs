@@ -47,6 +47,16 @@ public sealed class ConfigurationTests
     }
 
     [Theory]
+    [InlineData("Packaging:SegmentDuration", "20s", "20s is outside 0.5s to 10s.")]
+    [InlineData("Packaging:MaxInterleave", "3s", "3s is outside 0.1s to 2s.")]
+    [InlineData("Packaging:Window", "2h", "7200s is outside 6s to 3600s.")]
+    [InlineData("Ingest:ReconnectGrace", "2h", "7200s is outside 0s to 3600s.")]
+    [InlineData("Rtmp:IdleTimeout", "1h", "3600s is outside 1s to 600s.")]
+    [InlineData("Http:Port", "99999", "99999 is outside 0 to 65535.")]
+    public void Load_ValueOutOfRange_IsSaidOnceInTheOptionsOwnWords(string key, string value, string words) =>
+        Assert.Equal([$"{key}: {words}"], Load(null, (key, value)).Faults.Where(fault => fault.Contains("outside", StringComparison.Ordinal)));
+
+    [Theory]
     [InlineData("Dvr:Mode", "off", "full")]
     [InlineData("Transcoding:Ladder", "off", "auto")]
     [InlineData("Storage:Kind", "disk", "s3")]

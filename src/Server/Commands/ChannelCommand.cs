@@ -7,7 +7,7 @@ namespace Millrace.Server.Commands;
 
 /// <summary>
 /// <c>millrace channel …</c>: works on the database file itself, whether the server runs or not. A running server sees a
-/// change within seconds.
+/// change within seconds, for publishers that come; who is on air stays there.
 /// </summary>
 public static class ChannelCommand
 {
@@ -56,12 +56,12 @@ public static class ChannelCommand
                 if (channels.RotateKey(name) is not { } rotated)
                     return await FailAsync(error, $"there is no channel {name}.");
                 await output.WriteLineAsync(rotated.Reveal());
-                await error.WriteLineAsync($"Channel {name} has a new stream key, the line above; it is shown this once. The old key no longer works.");
+                await error.WriteLineAsync($"Channel {name} has a new stream key, the line above; it is shown this once. The old key no longer works for new connections.");
                 return 0;
             default:
                 if (!channels.Delete(name))
                     return await FailAsync(error, $"there is no channel {name}.");
-                await output.WriteLineAsync($"Channel {name} is deleted.");
+                await output.WriteLineAsync($"Channel {name} is deleted. A stream that is on air goes on until its publisher leaves.");
                 return 0;
         }
     }

@@ -123,8 +123,11 @@ public sealed class EffectiveConfiguration
     }
 
     private static string Words(ValidationAttribute rule) => rule is RangeAttribute range
-        ? $"{range.Minimum} to {range.Maximum}"
+        ? $"{Bound(range.Minimum)} to {Bound(range.Maximum)}"
         : rule.FormatErrorMessage("the range");
+
+    /// <summary>A range's end as it would be written in the configuration.</summary>
+    private static string Bound(object bound) => bound is TimeSpan duration ? DurationText.Format(duration) : bound.ToString()!;
 
     private static OptionLeaf? ListOf(Dictionary<string, OptionLeaf> leaves, string key) =>
         key.LastIndexOf(':') is > 0 and var colon && int.TryParse(key.AsSpan(colon + 1), out _)

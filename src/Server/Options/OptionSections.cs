@@ -45,18 +45,8 @@ public static class OptionSections
 
     private static IEnumerable<string> CheckPackaging(PackagingOptions options)
     {
-        foreach (var fault in (string?[])
-        [
-            OutOf("Packaging:SegmentDuration", options.SegmentDuration, TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(10)),
-            OutOf("Packaging:PartDuration", options.PartDuration, TimeSpan.FromSeconds(0.1), TimeSpan.FromSeconds(2)),
-            OutOf("Packaging:MaxInterleave", options.MaxInterleave, TimeSpan.FromSeconds(0.1), TimeSpan.FromSeconds(2)),
-            OutOf("Packaging:MaxAudioLag", options.MaxAudioLag, TimeSpan.FromSeconds(0.3), TimeSpan.FromSeconds(5)),
-            OutOf("Packaging:Window", options.Window, TimeSpan.FromSeconds(6), TimeSpan.FromHours(1)),
-        ])
-        {
-            if (fault is not null)
-                yield return fault;
-        }
+        if (OutOf("Packaging:Window", options.Window, TimeSpan.FromSeconds(6), TimeSpan.FromHours(1)) is { } outside)
+            yield return outside;
         if (options.PartDuration >= options.SegmentDuration)
             yield return $"Packaging:PartDuration: {DurationText.Format(options.PartDuration)} is not below Packaging:SegmentDuration ({DurationText.Format(options.SegmentDuration)}).";
         if (options.Window < 3 * options.SegmentDuration)
