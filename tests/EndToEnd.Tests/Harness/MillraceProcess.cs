@@ -10,22 +10,20 @@ internal sealed class MillraceProcess : IAsyncDisposable
     private readonly string data;
     private readonly bool ownsData;
 
-    private MillraceProcess(ChildProcess process, string data, bool ownsData, int httpPort, int rtmpPort)
+    private MillraceProcess(ChildProcess process, string data, bool ownsData)
     {
         this.process = process;
         this.data = data;
         this.ownsData = ownsData;
-        HttpPort = httpPort;
-        RtmpPort = rtmpPort;
-        Http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{httpPort}/"), Timeout = TimeSpan.FromSeconds(30) };
     }
 
-    public int HttpPort { get; }
+    /// <summary>The ports that the server took: it chooses free ones itself, so that no other test can come in between.</summary>
+    public int HttpPort { get; private set; }
 
-    public int RtmpPort { get; }
+    public int RtmpPort { get; private set; }
 
     /// <summary>Looks at the HTTP side; gives up after 30 s.</summary>
-    public HttpClient Http { get; }
+    public HttpClient Http { get; } = new() { Timeout = TimeSpan.FromSeconds(30) };
 
     /// <summary>Everything that the binary printed.</summary>
     public string Output => process.Output;
@@ -88,17 +86,13 @@ internal sealed class MillraceProcess : IAsyncDisposable
 
     private static async Task<MillraceProcess> StartAsync(string data, bool ownsData, string[] options)
     {
-        var ports = FreePorts(2);
         List<string> arguments =
-        [
-            "up", $"--Http:Port={ports[0]}", "--Http:Address=127.0.0.1", $"--Rtmp:Port={ports[1]}", "--Rtmp:Address=127.0.0.1",
-            $"--Data:Path={data}",
-        ];
+            ["up", "--Http:Port=0", "--Http:Address=127.0.0.1", "--Rtmp:Port=0", "--Rtmp:Address=127.0.0.1", $"--Data:Path={data}"];
         if (!options.Any(option => option.StartsWith("--Ingest:Admission", StringComparison.Ordinal)))
             arguments.Add("--Ingest:Admission=open");
         arguments.AddRange(options);
 
-        var server = new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData, ports[0], ports[1]);
+        var server = new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData);
         try
         {
             await server.ReadyAsync(TimeSpan.FromSeconds(30));
@@ -111,33 +105,15 @@ internal sealed class MillraceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>A listener's coming up raises no event that another process could wait for, so this asks until it answers.</summary>
+    /// <summary>The server prints its addresses when it is ready, and is ready then.</summary>
     private async Task ReadyAsync(TimeSpan patience)
     {
-        using var timeout = new CancellationTokenSource(patience);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        var last = "nothing answered";
-        while (!process.HasExited)
-        {
-            try
-            {
-                using var answer = await Http.GetAsync(new Uri("health/ready", UriKind.Relative), timeout.Token);
-                if (answer.IsSuccessStatusCode)
-                    return;
-                last = $"/health/ready said {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(timeout.Token)}";
-                await timer.WaitForNextTickAsync(timeout.Token);
-            }
-            catch (HttpRequestException)
-            {
-                await timer.WaitForNextTickAsync(CancellationToken.None);
-                if (timeout.IsCancellationRequested)
-                    break;
-            }
-            catch (OperationCanceledException)
-            {
-                break;
-            }
-        }
-        Assert.Fail($"The server did not become ready: {(process.HasExited ? $"exit code {process.ExitCode}" : last)}.\n{process.CommandLine}\n{process.Output}");
+        RtmpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Stream to ", StringComparison.Ordinal), patience));
+        HttpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Watch at ", StringComparison.Ordinal), patience));
+        Http.BaseAddress = new Uri(Origin + "/");
+        using var answer = await Http.GetAsync(new Uri("health/ready", UriKind.Relative));
+        Assert.True(answer.IsSuccessStatusCode, $"/health/ready says {(int)answer.StatusCode}.\n{process.CommandLine}\n{process.Output}");
+
+        static int PortOf(string line) => new Uri(line[12..].Trim()).Port;
     }
 }
