@@ -80,10 +80,16 @@ public sealed class ChunkHeaderWriterTests
         var header = Plain with { BeginsSegment = true, WallClockTicks = 1 };
         ChunkHeaderWriter.Write(output, header, samples);
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 100; i++)
-            ChunkHeaderWriter.Write(output, header, samples);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        // The least of some runs: a collection that another test causes adds what was left of the thread's allocation block.
+        var least = long.MaxValue;
+        for (var run = 0; run < 8; run++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 100; i++)
+                ChunkHeaderWriter.Write(output, header, samples);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
     }
 
     [Fact]

@@ -56,7 +56,7 @@ public sealed class AdmissionTests(ITestOutputHelper output)
         await rendition.SegmentsAsync(1);
 
         await using var second = FfmpegPublisher.Start(server.RtmpUrl("throne"), new FfmpegSource { Width = 320, Height = 180 });
-        await first.Closed.WaitAsync(TimeSpan.FromSeconds(15));
+        await first.Closed.WaitAsync(TimeSpan.FromSeconds(30));
         await Assert.ThrowsAnyAsync<Exception>(() => sending);
         Assert.Contains(first.StatusCodes, code => code.StartsWith("NetStream.", StringComparison.Ordinal) && code != "NetStream.Publish.Start");
 

@@ -99,10 +99,16 @@ public sealed class VideoAccessUnitTests
         var key = Units(Sps, Pps, "6588");
         VideoAccessUnit.Inspect(format, key);
 
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 100; i++)
-            VideoAccessUnit.Inspect(format, key);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        // The least of some runs: a collection that another test causes adds what was left of the thread's allocation block.
+        var least = long.MaxValue;
+        for (var run = 0; run < 8; run++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < 100; i++)
+                VideoAccessUnit.Inspect(format, key);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
     }
 
     private static VideoFormat Avc(int lengthSize)

@@ -29,7 +29,8 @@ public sealed class MutationTests
         var valid = Conversation(random);
         var watch = Stopwatch.StartNew();
         var violations = new HashSet<RtmpFault>();
-        for (var round = 0; round < 1000 && watch.Elapsed < TimeSpan.FromSeconds(2); round++)
+        // Two seconds are enough; a busy machine takes longer for as much as the test needs.
+        for (var round = 0; round < 1000 && (violations.Count < 3 || watch.Elapsed < TimeSpan.FromSeconds(2)); round++)
         {
             var bytes = Mutate(valid, random);
             var unanswered = random.Next(8) == 0;

@@ -205,15 +205,24 @@ public class WaitTests
         for (var i = 0; i < waits.Length; i++)
             waits[i] = HoldAsync();
 
-        // A thread of its own, so that no pool thread can be mistaken for it.
+        // A thread of its own that outlives the waiters, so that no pool thread can be mistaken for it: ids are used again.
+        using var over = new ManualResetEventSlim();
         var thread = new Thread(() =>
         {
             Volatile.Write(ref ingest, Environment.CurrentManagedThreadId);
             broadcast.Parts(1);
+            over.Wait();
         });
         thread.Start();
-        await Task.WhenAll(waits);
-        thread.Join();
+        try
+        {
+            await Task.WhenAll(waits);
+        }
+        finally
+        {
+            over.Set();
+            thread.Join();
+        }
 
         Assert.Equal(0, ranOnIngest);
 
