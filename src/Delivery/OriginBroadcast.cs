@@ -1,4 +1,5 @@
 using Millrace.Core;
+using Millrace.Media;
 using Millrace.Packaging;
 using Millrace.Timeline;
 
@@ -74,7 +75,8 @@ public sealed class OriginBroadcast : IBroadcastSink
         for (var i = 0; i < announced.Length; i++)
         {
             var rendition = period.Renditions[i];
-            announced[i] = new NewRendition(rendition.Name, rendition.Format, rendition.InitSegment);
+            announced[i] = new NewRendition(
+                rendition.Name, rendition.Format, rendition.InitSegment, rendition.IsDerived, rendition.TargetBitsPerSecond);
             media[i] = Array.Find(all, known => known.Name == rendition.Name) ?? new RenditionMedia(this, rendition.Name, spooler, options);
             if (Array.IndexOf(all, media[i]) < 0)
                 all = [.. all, media[i]];
@@ -85,6 +87,12 @@ public sealed class OriginBroadcast : IBroadcastSink
     }
 
     /// <inheritdoc/>
+    public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init) => Timeline.SetInit(rendition, format, init);
+
+    /// <inheritdoc/>
+    public void BeginSegment(int rendition, long segment) => Timeline.BeginSegment(rendition, segment);
+
+    /// <inheritdoc/>
     public void AppendPart(in PartDescription part, MediaChunk chunk)
     {
         // The media first: whoever the timeline wakes finds them.
@@ -92,7 +100,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         current[part.Rendition].Append(part, chunk);
         Timeline.AppendPart(new NewPart(
             part.Rendition, part.Segment, part.Part, part.Start, part.Duration, part.IsIndependent, length, part.SampleCount,
-            part.EndsSegment));
+            part.EndsSegment, part.PresentationDelay));
         LimitMemory();
     }
 

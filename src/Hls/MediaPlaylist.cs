@@ -158,10 +158,10 @@ public static class MediaPlaylist
     {
         if (before is not null && before.Track == segment.Track)
             return;
-        if (before is not null)
+        if (before is not null && before.Track.Period != segment.Track.Period)
             writer.Write("#EXT-X-DISCONTINUITY\n"u8);
-        // A period without this rendition has only gaps, which no header is needed for; but a playlist begins with one.
-        if (before is null || segment.Track.Format is not null)
+        // Without an init segment of its own there are only gaps, which no header is needed for; but a playlist begins with one.
+        if (before is null || segment.Track.HasInit)
         {
             writer.Write("#EXT-X-MAP:URI=\""u8);
             writer.Write(segment.Track.Init);

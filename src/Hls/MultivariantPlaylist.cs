@@ -58,7 +58,7 @@ public static class MultivariantPlaylist
         var offered = new List<RenditionSnapshot>();
         foreach (var rendition in broadcast.Renditions)
         {
-            if (rendition.Format.Kind == kind && (broadcast.IsEnded || rendition.Track.Format is not null))
+            if (rendition.Format.Kind == kind && (broadcast.IsEnded ? rendition.HasMedia : rendition.Track.Format is not null))
                 offered.Add(rendition);
         }
         return offered;

@@ -359,11 +359,11 @@ public sealed class Broadcast
         var own = video is null ? audioShift : videoShift;
         var start = new MediaTime(lead.PresentationTime + own, timescale);
 
-        var renditions = new List<(string, TrackFormat)>(2);
+        var renditions = new List<PeriodRendition>(2);
         if (video is not null)
-            renditions.Add((VideoRendition, video));
+            renditions.Add(new PeriodRendition(VideoRendition, video));
         if (audio is not null)
-            renditions.Add((AudioRendition, audio));
+            renditions.Add(new PeriodRendition(AudioRendition, audio));
         var wallClock = new DateTimeOffset(next.WallClockOf((double)lead.DecodeTime / timescale), TimeSpan.Zero);
         packager.BeginPeriod(start, lead.DecodeTime + own, wallClock, renditions);
         state = BroadcastState.OnAir;

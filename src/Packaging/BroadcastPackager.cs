@@ -17,6 +17,11 @@ namespace Millrace.Packaging;
 /// at which the leader's segment may end, or when the leader's clock has passed it. Without word from the leader it waits
 /// at most <see cref="PackagingOptions.MaxInterleave"/> of media.
 /// </para>
+/// <para>
+/// Derived renditions (<see cref="DerivedTrack"/>) come behind and are waited for by nobody: what the others hand out is the
+/// same, byte by byte and in the same order, whatever they do. Only a derived leader is waited for, by its followers, for
+/// <see cref="DerivedTrack.MaxLagSeconds"/> at least.
+/// </para>
 /// </remarks>
 public sealed class BroadcastPackager : IDisposable
 {
@@ -26,9 +31,13 @@ public sealed class BroadcastPackager : IDisposable
     private readonly long firstSegment;
     private readonly IBroadcastSink sink;
     private readonly List<Follower> followers = [];
+    private readonly List<DerivedTrack> derived = [];
+    private readonly Dictionary<int, Follower> followerOf = [];
+    private readonly Dictionary<int, DerivedTrack> derivedOf = [];
     private readonly CutList cuts = new();
     private PackagedTrack? leader;
     private PackagingCounters counters;
+    private PackagingCounters derivedCounters;
 
     // The leader, in its own timescale.
     private AccessUnit pending;
@@ -40,6 +49,12 @@ public sealed class BroadcastPackager : IDisposable
     private long presentationShift;
     private bool segmentIndependent;
     private bool intervalKnown;
+
+    // A derived leader: whether its encoder began, and whether it has to begin anew with a random access point.
+    private bool leaderIsDerived;
+    private bool leaderHasFormat;
+    private bool leaderIsLost;
+    private bool isEnding;
 
     /// <param name="contract">What the broadcast promised; holds for all periods.</param>
     /// <param name="options">How to cut.</param>
@@ -58,9 +73,21 @@ public sealed class BroadcastPackager : IDisposable
     }
 
     /// <summary>What was bent so far.</summary>
-    public PackagingCounters Counters => counters;
+    public PackagingCounters Counters
+    {
+        get
+        {
+            var all = counters;
+            all.DerivedDropped += derivedCounters.DerivedDropped;
+            all.DerivedGaps += derivedCounters.DerivedGaps;
+            return all;
+        }
+    }
 
-    /// <summary>Media sequence number that the next period begins with. Valid between periods.</summary>
+    /// <summary>
+    /// Media sequence number that the next period begins with. Valid between periods: this and what follows from
+    /// <see cref="EndPeriod"/> on, with a derived leader from <see cref="CloseDerived"/> on.
+    /// </summary>
     public long NextSegment { get; private set; }
 
     /// <summary>Presentation time at which all media handed out so far ends. Valid between periods.</summary>
@@ -72,8 +99,11 @@ public sealed class BroadcastPackager : IDisposable
     /// </summary>
     public MediaTime DecodeEnd { get; private set; } = new(0, VideoFormat.VideoTimescale);
 
-    /// <summary>Whether a period is open.</summary>
-    public bool IsOpen => leader is not null;
+    /// <summary>Whether a period is open for all its tracks.</summary>
+    public bool IsOpen => leader is not null && !isEnding;
+
+    /// <summary>Whether derived tracks of a period that has ended are still open: their tail may come until <see cref="CloseDerived"/>.</summary>
+    public bool HasTail => isEnding;
 
     /// <summary>
     /// Begins a period. The first rendition leads; it is the video when there is one. The first access unit of a leading
@@ -82,22 +112,23 @@ public sealed class BroadcastPackager : IDisposable
     /// <param name="start">Presentation time of the leader's first access unit, at or after <see cref="End"/>.</param>
     /// <param name="firstDecodeTime">Its decode time, in the leader's timescale; at or after <see cref="DecodeEnd"/>.</param>
     /// <param name="wallClock">UTC at which it arrived.</param>
-    /// <param name="renditions">Names and formats; at least one.</param>
-    public void BeginPeriod(
-        MediaTime start, long firstDecodeTime, DateTimeOffset wallClock, IReadOnlyList<(string Name, TrackFormat Format)> renditions)
+    /// <param name="renditions">What the period has; at least one. Tracks are named by their index here.</param>
+    public void BeginPeriod(MediaTime start, long firstDecodeTime, DateTimeOffset wallClock, IReadOnlyList<PeriodRendition> renditions)
     {
-        if (leader is not null)
+        if (IsOpen)
             throw new InvalidOperationException("The period before is still open.");
+        CloseDerived();
         var descriptions = new RenditionDescription[renditions.Count];
         for (var i = 0; i < descriptions.Length; i++)
         {
-            var box = new ArrayBufferWriter<byte>(1024);
-            InitSegmentWriter.Write(box, renditions[i].Format);
-            descriptions[i] = new RenditionDescription(renditions[i].Name, renditions[i].Format, box.WrittenMemory);
+            var (name, format, isDerived, target) = renditions[i];
+            descriptions[i] = new RenditionDescription(name, format, isDerived ? default : InitOf(format), isDerived, target);
         }
         sink.BeginPeriod(new PeriodDescription(NextSegment, start, wallClock, descriptions));
 
-        leader = new PackagedTrack(0, renditions[0].Format, contract, arena, sink, NextSegment, firstDecodeTime);
+        leaderIsDerived = renditions[0].IsDerived;
+        leaderHasFormat = leaderIsLost = false;
+        leader = new PackagedTrack(0, renditions[0].Format, contract, arena, sink, NextSegment, firstDecodeTime, leaderIsDerived);
         segmentTicks = MediaTime.From(options.SegmentDuration, leader.Timescale).Ticks;
         // The broadcast's first segment ends with its first GOP: a playlist without a complete segment is no use to most players.
         wantedTicks = NextSegment == firstSegment && leader.Format.Kind == MediaKind.Video
@@ -112,8 +143,15 @@ public sealed class BroadcastPackager : IDisposable
         var longest = 0.0;
         for (var i = 1; i < renditions.Count; i++)
         {
-            var track = new PackagedTrack(i, renditions[i].Format, contract, arena, sink, NextSegment, start.In(renditions[i].Format.Timescale).Ticks);
-            followers.Add(new Follower(track, options));
+            var format = renditions[i].Format;
+            var track = new PackagedTrack(
+                i, format, contract, arena, sink, NextSegment, start.In(format.Timescale).Ticks, renditions[i].IsDerived);
+            if (renditions[i].IsDerived)
+            {
+                derived.Add(derivedOf[i] = new DerivedTrack(track, cuts, leader.Timescale, contract, sink));
+                continue;
+            }
+            followers.Add(followerOf[i] = new Follower(track, options, leaderIsDerived));
             longest = Math.Max(longest, (double)track.NominalDuration / track.Timescale);
         }
         // EXTINF rounds to the nearest second; a follower's segment may be longer than the leader's by one of its frames.
@@ -122,19 +160,61 @@ public sealed class BroadcastPackager : IDisposable
     }
 
     /// <summary>
-    /// Takes over one access unit of a track of the open period. Decode times of a track rise; what does not is repaired
-    /// and counted.
+    /// A derived track's encoder has begun: the format that its own bytes tell. Before the first access unit of that track, in
+    /// the open period or its tail. Kind and timescale are as predicted.
+    /// </summary>
+    /// <returns>False when the track already has another format in this period: only a new period can carry it.</returns>
+    public bool SetFormat(int track, TrackFormat format)
+    {
+        var isLeader = track == 0 && leaderIsDerived;
+        var own = derivedOf.GetValueOrDefault(track);
+        if (leader is null || !isLeader && own is null)
+            throw new InvalidOperationException($"Track {track} is no derived one of an open period.");
+        var packaged = isLeader ? leader : own!.Track;
+        if (format.Kind != packaged.Format.Kind || format.Timescale != packaged.Timescale)
+            throw new ArgumentException($"The period has no room for {format} on track {track}, where {packaged.Format} was predicted.", nameof(format));
+        if (isLeader ? leaderHasFormat : own!.HasFormat)
+            return InitOf(format).Span.SequenceEqual(InitOf(packaged.Format).Span);
+        packaged.Format = format;
+        if (isLeader)
+            leaderHasFormat = true;
+        else
+            own!.HasFormat = true;
+        sink.SetInit(track, format, InitOf(format));
+        return true;
+    }
+
+    /// <summary>
+    /// Takes over one access unit of a track of the open period, or of a derived track in its tail. Decode times of a track
+    /// rise; what does not is repaired and counted. A track that a period does not have, or a derived one without a format, is
+    /// the caller's bug.
     /// </summary>
     public void Append(int track, in AccessUnit unit)
     {
         if (leader is null)
             throw new InvalidOperationException("No period is open.");
+        if (derivedOf.TryGetValue(track, out var derivedTrack))
+        {
+            if (!derivedTrack.HasFormat)
+                throw new InvalidOperationException($"Derived track {track} has no format yet.");
+            derivedTrack.Append(unit, ref derivedCounters);
+            ReleaseCuts();
+            return;
+        }
+        if (isEnding && !(track == 0 && leaderIsDerived))
+            throw new InvalidOperationException("The period has ended but for its derived tracks.");
         if (track > 0)
         {
-            var follower = followers[track - 1];
+            var follower = followerOf[track];
             follower.Queue.Enqueue(unit);
             follower.NewestPresentation = Math.Max(follower.NewestPresentation, unit.PresentationTime);
             Drain(follower, flush: false);
+            return;
+        }
+        if (leaderIsDerived && !TakesFromLeader(unit))
+        {
+            derivedCounters.DerivedDropped++;
+            unit.Payload.Release();
             return;
         }
         if (leader.Format.Kind == MediaKind.Audio)
@@ -147,6 +227,8 @@ public sealed class BroadcastPackager : IDisposable
             Drain(follower, flush: false);
             FillLag(follower);
         }
+        foreach (var behind in derived)
+            behind.Drain(flush: false, ref derivedCounters);
     }
 
     /// <summary>
@@ -154,10 +236,63 @@ public sealed class BroadcastPackager : IDisposable
     /// number. Audio is silent where it ends before the pictures, so that the next period leaves no hole to stall in.
     /// Nothing happens when no period is open.
     /// </summary>
+    /// <remarks>
+    /// Derived tracks stay open: what their encoder still holds may be appended until <see cref="CloseDerived"/>, which
+    /// the next period's begin implies. Behind a derived leader so does everything.
+    /// </remarks>
     public void EndPeriod()
     {
-        if (leader is null)
+        if (!IsOpen)
             return;
+        isEnding = true;
+        if (!leaderIsDerived)
+            EndLeader();
+        if (derived.Count == 0 && !leaderIsDerived)
+            CloseDerived();
+    }
+
+    /// <summary>
+    /// Ends the derived tracks of a period that has ended with what came of them, and so the period altogether. Nothing happens when
+    /// there are none open.
+    /// </summary>
+    public void CloseDerived()
+    {
+        if (!isEnding)
+            return;
+        if (leaderIsDerived)
+            EndLeader();
+        foreach (var track in derived)
+            track.Close(ref derivedCounters);
+        Abandon();
+    }
+
+    private static ReadOnlyMemory<byte> InitOf(TrackFormat format)
+    {
+        var box = new ArrayBufferWriter<byte>(1024);
+        InitSegmentWriter.Write(box, format);
+        return box.WrittenMemory;
+    }
+
+    /// <summary>
+    /// Whether a derived leader goes on with an access unit. What comes for a time that its followers' clock has cut off is too
+    /// late, and behind that decoding begins anew.
+    /// </summary>
+    private bool TakesFromLeader(in AccessUnit unit)
+    {
+        var track = leader!;
+        if (!leaderHasFormat)
+            throw new InvalidOperationException("Derived track 0 has no format yet.");
+        if (!track.HasSamples && !hasPending && unit.DecodeTime < track.SegmentStart - track.NominalDuration)
+            leaderIsLost = true;
+        else if (unit.IsRandomAccess)
+            leaderIsLost = false;
+        return !leaderIsLost;
+    }
+
+    /// <summary>Ends the leader and the plain followers, and tells the derived ones where the period ends.</summary>
+    private void EndLeader()
+    {
+        var leader = this.leader!;
         if (hasPending)
             CommitPending(Math.Max(1, leader.NominalDuration), endsSegment: false);
         clock = leader.Expected;
@@ -191,7 +326,8 @@ public sealed class BroadcastPackager : IDisposable
             End = end > End ? end : End;
         }
         NextSegment = next;
-        Abandon();
+        foreach (var track in derived)
+            track.End(End.In(track.Track.Timescale).Ticks, next, ref derivedCounters);
 
         static long Ended(PackagedTrack track) => track.Segment + (track.HasSamples ? 1 : 0);
 
@@ -219,6 +355,12 @@ public sealed class BroadcastPackager : IDisposable
         foreach (var follower in followers)
             follower.Release();
         followers.Clear();
+        followerOf.Clear();
+        foreach (var track in derived)
+            track.Release();
+        derived.Clear();
+        derivedOf.Clear();
+        isEnding = false;
     }
 
     /// <summary>A leading track whose durations only the next access unit tells: video.</summary>
@@ -249,10 +391,12 @@ public sealed class BroadcastPackager : IDisposable
             var length = decodeTime - track.SegmentStart;
             var due = unit.IsRandomAccess && (length >= wantedTicks - track.NominalDuration / 2 || !segmentIndependent);
             var forced = !due && length + track.NominalDuration > hardLimit;
-            CommitPending(interval, endsSegment: due || forced);
             // A picture in mid-GOP may be shown before those decoded before it: there the steady delay of the reordering counts.
             if (due || forced)
-                Cut(decodeTime, unit.IsRandomAccess ? unit.PresentationTime : decodeTime + presentationShift, unit.IsRandomAccess);
+                AnnounceCut(unit.IsRandomAccess ? unit.PresentationTime : decodeTime + presentationShift, unit.IsRandomAccess);
+            CommitPending(interval, endsSegment: due || forced);
+            if (due || forced)
+                Cut(decodeTime, unit.IsRandomAccess);
         }
         pending = unit with
         {
@@ -294,7 +438,10 @@ public sealed class BroadcastPackager : IDisposable
         var track = leader!;
         var length = decodeTime - track.SegmentStart;
         if (track.HasSamples && (length >= segmentTicks - duration / 2 || length + duration > hardLimit))
-            Cut(decodeTime, decodeTime + presentationShift, randomAccess: true);
+        {
+            AnnounceCut(decodeTime + presentationShift, randomAccess: true);
+            Cut(decodeTime, randomAccess: true);
+        }
         track.NominalDuration = duration;
         track.Commit(unit, decodeTime, unit.CompositionOffset, duration, ref counters);
         clock = decodeTime;
@@ -306,11 +453,21 @@ public sealed class BroadcastPackager : IDisposable
         leader!.Commit(pending, pending.DecodeTime, pending.CompositionOffset, duration, ref counters, endsSegment);
     }
 
-    private void Cut(long decodeTime, long presentationTime, bool randomAccess)
+    /// <summary>
+    /// The next segment of the leader begins there. Before the sink hears of it the derived tracks settle which segments they
+    /// leave out, so that with a segment's end all is known.
+    /// </summary>
+    private void AnnounceCut(long presentationTime, bool randomAccess)
+    {
+        cuts.Add(presentationTime, randomAccess);
+        foreach (var track in derived)
+            track.Settle(leader!.Segment, ref derivedCounters);
+    }
+
+    private void Cut(long decodeTime, bool randomAccess)
     {
         leader!.EndSegment(decodeTime, ref counters);
         wantedTicks = segmentTicks;
-        cuts.Add(presentationTime);
         segmentIndependent = randomAccess;
         if (!randomAccess)
             counters.DependentSegments++;
@@ -321,14 +478,17 @@ public sealed class BroadcastPackager : IDisposable
     {
         var track = leader!;
         if (hasPending)
-        {
             end = Math.Max(end, pending.DecodeTime + 1);
+        else
+            end = Math.Max(end, track.HasSamples ? track.Expected : track.SegmentStart + 1);
+        AnnounceCut(end + presentationShift, randomAccess: false);
+        if (hasPending)
             CommitPending(end - pending.DecodeTime, endsSegment: true);
-        }
+        else
+            leaderIsLost = leaderIsDerived;
         counters.LeaderStalls++;
         track.EndSegment(end, ref counters);
         wantedTicks = segmentTicks;
-        cuts.Add(track.SegmentStart + presentationShift);
         segmentIndependent = false;
         clock = Math.Max(clock, track.SegmentStart);
     }
@@ -346,8 +506,8 @@ public sealed class BroadcastPackager : IDisposable
             CutStalled(track.SegmentStart + segmentTicks);
         if (decodeTime - track.SegmentStart > 3 * track.NominalDuration)
         {
+            AnnounceCut(presentationTime, randomAccess: true);
             track.EndSegment(decodeTime, ref counters);
-            cuts.Add(presentationTime);
         }
         return track.SegmentStart;
     }
@@ -378,6 +538,8 @@ public sealed class BroadcastPackager : IDisposable
             follower.Clock = Rescale(clock, track.Timescale, follower.Track.Timescale);
             follower.Safe = Rescale(safe, track.Timescale, follower.Track.Timescale);
         }
+        foreach (var follower in derived)
+            follower.Safe = Rescale(safe, track.Timescale, follower.Track.Timescale);
     }
 
     private void Drain(Follower follower, bool flush)
@@ -535,6 +697,8 @@ public sealed class BroadcastPackager : IDisposable
         var oldest = leader!.Segment;
         foreach (var follower in followers)
             oldest = Math.Min(oldest, follower.Track.Segment);
+        foreach (var track in derived)
+            oldest = Math.Min(oldest, track.Track.Segment);
         cuts.ForgetBefore(oldest + 1);
     }
 

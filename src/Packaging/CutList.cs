@@ -6,7 +6,7 @@ namespace Millrace.Packaging;
 /// </summary>
 internal sealed class CutList
 {
-    private long[] times = new long[8];
+    private (long Time, bool IsRandomAccess)[] cuts = new (long, bool)[8];
     private long first;
     private int count;
 
@@ -17,20 +17,23 @@ internal sealed class CutList
         count = 0;
     }
 
-    /// <summary>The next segment begins at <paramref name="presentationTime"/>.</summary>
-    public void Add(long presentationTime)
+    /// <summary>The next segment begins at <paramref name="presentationTime"/>, with a random access point or in mid-GOP.</summary>
+    public void Add(long presentationTime, bool isRandomAccess)
     {
-        if (count == times.Length)
-            Array.Resize(ref times, count * 2);
-        times[count++] = presentationTime;
+        if (count == cuts.Length)
+            Array.Resize(ref cuts, count * 2);
+        cuts[count++] = (presentationTime, isRandomAccess);
     }
 
     /// <summary>Where <paramref name="segment"/> begins; false while that is not known.</summary>
-    public bool TryGet(long segment, out long presentationTime)
+    public bool TryGet(long segment, out long presentationTime) => TryGet(segment, out presentationTime, out _);
+
+    /// <summary>Where <paramref name="segment"/> begins, and whether with a random access point of the leader.</summary>
+    public bool TryGet(long segment, out long presentationTime, out bool isRandomAccess)
     {
         var index = segment - first;
         var known = index >= 0 && index < count;
-        presentationTime = known ? times[index] : 0;
+        (presentationTime, isRandomAccess) = known ? cuts[index] : default;
         return known;
     }
 
@@ -40,7 +43,7 @@ internal sealed class CutList
         var gone = (int)Math.Clamp(segment - first, 0, count);
         if (gone == 0)
             return;
-        times.AsSpan(gone, count - gone).CopyTo(times);
+        cuts.AsSpan(gone, count - gone).CopyTo(cuts);
         count -= gone;
         first += gone;
     }

@@ -9,10 +9,12 @@ internal sealed class Follower
     private long cutInLeader = long.MinValue;
     private long cutInOwn;
 
-    public Follower(PackagedTrack track, PackagingOptions options)
+    public Follower(PackagedTrack track, PackagingOptions options, bool leaderIsDerived)
     {
         Track = track;
-        MaxInterleave = MediaTime.From(options.MaxInterleave, track.Timescale).Ticks;
+        // A derived leader comes behind what it was made of: its cuts are waited for as long as it may lag.
+        var patience = leaderIsDerived ? TimeSpan.FromSeconds(Math.Max(2, options.MaxInterleave.TotalSeconds)) : options.MaxInterleave;
+        MaxInterleave = MediaTime.From(patience, track.Timescale).Ticks;
         MaxLag = MediaTime.From(options.MaxAudioLag, track.Timescale).Ticks;
     }
 

@@ -11,9 +11,15 @@ namespace Millrace.Packaging;
 /// <param name="Format">The track's format in this period.</param>
 /// <param name="InitSegment">
 /// The complete CMAF header (<c>ftyp</c> + <c>moov</c>), to be served as <c>{n}-init.mp4</c>. Byte-equal to the one of the
-/// period before when nothing changed.
+/// period before when nothing changed. Empty for a derived rendition: <see cref="IBroadcastSink.SetInit"/> brings it.
 /// </param>
-public sealed record RenditionDescription(string Name, TrackFormat Format, ReadOnlyMemory<byte> InitSegment);
+/// <param name="IsDerived">
+/// It is made of another rendition here and comes later: it may lag, stop and come back, and nothing waits for it. Its
+/// format is predicted until <see cref="IBroadcastSink.SetInit"/>; before that it has gaps only.
+/// </param>
+/// <param name="TargetBitsPerSecond">What a derived rendition's encoder is told to keep; else 0.</param>
+public sealed record RenditionDescription(
+    string Name, TrackFormat Format, ReadOnlyMemory<byte> InitSegment, bool IsDerived = false, long TargetBitsPerSecond = 0);
 
 /// <summary>
 /// A span of the broadcast in which the set of renditions and their formats are fixed. The first begins the broadcast;
@@ -44,6 +50,10 @@ public sealed record PeriodDescription(
 /// <param name="EndsSegment">
 /// The segment's end follows at once. False promises nothing: a segment may turn out to have ended with a part already told.
 /// </param>
+/// <param name="PresentationDelay">
+/// Of a derived rendition: presentation minus decode time that its encoder keeps up, in the track's timescale. 0 for others,
+/// of which the period's start tells it.
+/// </param>
 public readonly record struct PartDescription(
     int Rendition,
     long Segment,
@@ -53,7 +63,8 @@ public readonly record struct PartDescription(
     bool IsIndependent,
     DateTimeOffset WallClock,
     int SampleCount,
-    bool EndsSegment = false);
+    bool EndsSegment = false,
+    long PresentationDelay = 0);
 
 /// <summary>One segment's end. After it no part of that segment comes.</summary>
 /// <param name="Rendition">Index in the period's renditions.</param>
@@ -77,12 +88,23 @@ public readonly record struct SegmentDescription(
 /// <remarks>
 /// Called by the broadcast's one owner at a time, in order; never blocks and never throws for reasons of storage or
 /// network. For each rendition parts come in order, segment by segment without holes in the numbers; renditions run at
-/// their own pace between two periods, and every segment of a period is ended before the next period begins.
+/// their own pace between two periods, and every segment of a period is ended before the next period begins. A derived
+/// rendition's gap is told before the leader's end of a segment that lies two seconds or more behind its beginning.
 /// </remarks>
 public interface IBroadcastSink
 {
     /// <summary>A period begins. The first call; only afterwards may a playlist exist.</summary>
     void BeginPeriod(PeriodDescription period);
+
+    /// <summary>
+    /// A derived rendition's encoder has begun: its true format and its CMAF header. Once in a period, before its first part.
+    /// </summary>
+    void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init);
+
+    /// <summary>
+    /// A derived rendition has begun a segment, which so will not be a gap. Before the first part of each of its segments.
+    /// </summary>
+    void BeginSegment(int rendition, long segment);
 
     /// <summary>A part is complete and may be watched. The sink takes over the reference to <paramref name="chunk"/>.</summary>
     void AppendPart(in PartDescription part, MediaChunk chunk);
@@ -90,7 +112,10 @@ public interface IBroadcastSink
     /// <summary>A segment is complete.</summary>
     void EndSegment(in SegmentDescription segment);
 
-    /// <summary>The publisher is gone and may come back: nothing will come for a while. No call follows but BeginPeriod or End.</summary>
+    /// <summary>
+    /// The publisher is gone and may come back: nothing will come for a while but the tail of derived renditions; then
+    /// BeginPeriod or End.
+    /// </summary>
     void Suspend();
 
     /// <summary>The broadcast is over: ENDLIST. The last call.</summary>

@@ -32,11 +32,13 @@ internal sealed class PackagedTrack
     private int partIndex;
     private bool segmentIndependent;
     private uint chunkNumber;
+    private long mediaEnd = long.MinValue;
     private MediaBuffer silence;
     private bool silenceKnown;
 
     public PackagedTrack(
-        int index, TrackFormat format, LowLatencyContract contract, MediaArena arena, IBroadcastSink sink, long firstSegment, long start)
+        int index, TrackFormat format, LowLatencyContract contract, MediaArena arena, IBroadcastSink sink, long firstSegment, long start,
+        bool isDerived = false)
     {
         Index = index;
         Format = format;
@@ -54,13 +56,15 @@ internal sealed class PackagedTrack
             AudioFormat { SamplesPerFrame: > 0 } counted => counted.SamplesPerFrame,
             { Codec: Codec.Opus } => SilentFrame.OpusSamples,
             { Codec: Codec.Flac } => 4096,
+            VideoFormat { DeclaredFrameRate: > 0 } declared when isDerived => Math.Max(1, (long)(Timescale / declared.DeclaredFrameRate)),
             _ => Timescale / 30,
         };
     }
 
     public int Index { get; }
 
-    public TrackFormat Format { get; }
+    /// <summary>A derived track's is predicted until its encoder began.</summary>
+    public TrackFormat Format { get; set; }
 
     public uint Timescale => Format.Timescale;
 
@@ -78,6 +82,12 @@ internal sealed class PackagedTrack
 
     /// <summary>Latest end of presentation of what was committed.</summary>
     public long PresentationEnd { get; private set; }
+
+    /// <summary>Longest part in the track's timescale.</summary>
+    public long LongestPart => partTarget;
+
+    /// <summary>Presentation minus decode time of a derived track.</summary>
+    public long PresentationDelay { get; set; }
 
     /// <summary>Length of a frame as the track shows it: the last one's of audio, smoothed of video.</summary>
     public long NominalDuration { get; set; }
@@ -132,13 +142,16 @@ internal sealed class PackagedTrack
         payloads[count] = unit.Payload;
         count++;
         partDuration += duration;
-        Expected = decodeTime + duration;
+        Expected = mediaEnd = decodeTime + duration;
         PresentationEnd = Math.Max(PresentationEnd, decodeTime + compositionOffset + duration);
 
         var next = Format.Kind == MediaKind.Audio ? duration : NominalDuration;
         if (!endsSegment && partDuration >= minPart && partDuration + next > partTarget + closeTolerance)
             ClosePart(ref counters);
     }
+
+    /// <summary>The open segment, still empty, begins there; or where media end that are there already.</summary>
+    public void MoveStart(long start) => SegmentStart = Expected = Math.Max(start, mediaEnd);
 
     /// <summary>Ends the open segment where the next one begins.</summary>
     public void EndSegment(long nextStart, ref PackagingCounters counters)
@@ -181,7 +194,7 @@ internal sealed class PackagedTrack
             counters.OversizedParts++;
         var description = new PartDescription(
             Index, Segment, partIndex, Time(partStart), Time(partDuration), partIndependent,
-            new DateTimeOffset(partReceivedAt, TimeSpan.Zero), count, endsSegment);
+            new DateTimeOffset(partReceivedAt, TimeSpan.Zero), count, endsSegment, PresentationDelay);
         partIndex++;
         count = 0;
         sink.AppendPart(description, new MediaChunk(slices));

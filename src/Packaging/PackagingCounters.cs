@@ -33,6 +33,12 @@ public struct PackagingCounters
     /// <summary>Access units whose decode time did not rise and was moved.</summary>
     public long Reordered { get; internal set; }
 
+    /// <summary>Access units of derived renditions that came for a segment which had become a gap, or without a picture to begin with. Not in the numbers above, as nothing of derived renditions is.</summary>
+    public long DerivedDropped { get; internal set; }
+
+    /// <summary>Segments that derived renditions left out.</summary>
+    public long DerivedGaps { get; internal set; }
+
     /// <summary>Adds another broadcast's.</summary>
     public void Add(in PackagingCounters other)
     {
@@ -46,5 +52,7 @@ public struct PackagingCounters
         LateDropped += other.LateDropped;
         LeaderStalls += other.LeaderStalls;
         Reordered += other.Reordered;
+        DerivedDropped += other.DerivedDropped;
+        DerivedGaps += other.DerivedGaps;
     }
 }

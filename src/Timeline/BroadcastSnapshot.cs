@@ -26,7 +26,8 @@ public sealed class BroadcastSnapshot
 
     /// <summary>
     /// How many of <see cref="Periods"/> can be announced as a whole: all, but the newest only once each of its renditions
-    /// has a part or a gap. A player that was told of a period without its audio never looks for it again.
+    /// has a part or a gap. A player that was told of a period without its audio never looks for it again. Derived renditions
+    /// are not waited for, but for a leader.
     /// </summary>
     public int ReadyPeriods
     {
@@ -36,7 +37,9 @@ public sealed class BroadcastSnapshot
                 return Periods.Count;
             foreach (var rendition in Renditions)
             {
-                if (rendition.Track.Format is not null && rendition.LastSegment?.Track != rendition.Track)
+                if (rendition.Track.Format is null || rendition.Track.IsDerived && rendition.Name != Periods[^1].Leader)
+                    continue;
+                if (rendition.LastSegment?.Track.Period != rendition.Track.Period)
                     return Periods.Count - 1;
             }
             return Periods.Count;

@@ -1,3 +1,5 @@
+using Millrace.Media;
+
 namespace Millrace.Timeline;
 
 /// <summary>
@@ -84,6 +86,31 @@ public sealed class BroadcastTimeline
         WaitList.Signal.Fire(due);
     }
 
+    /// <summary>
+    /// A derived rendition's encoder has begun: its format and init segment, once in a period and before its first part.
+    /// The number is given here, an earlier one for the same bytes: nothing names an init segment that does not exist.
+    /// </summary>
+    public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)
+    {
+        lock (gate)
+        {
+            ThrowIfEnded();
+            current[rendition].SetInit(format, init);
+            version++;
+        }
+    }
+
+    /// <summary>A derived rendition has begun a segment, which so is no gap.</summary>
+    public void BeginSegment(int rendition, long segment)
+    {
+        lock (gate)
+        {
+            ThrowIfEnded();
+            current[rendition].BeginSegment(segment);
+            version++;
+        }
+    }
+
     /// <summary>A part can be fetched from now on.</summary>
     public void AppendPart(in NewPart part)
     {
@@ -113,10 +140,10 @@ public sealed class BroadcastTimeline
         {
             ThrowIfEnded();
             var log = current[segment.Rendition];
-            log.EndSegment(segment);
+            var complete = log.EndSegment(segment);
             log.Waiting.TakeUpTo(segment.Segment, WaitList.WholeSegment, ref due);
             if (segment.Rendition == 0)
-                FillAbsent(log.Last!, ref due);
+                FillAbsent(complete, ref due);
             version++;
             TakeFirstMedia(ref due);
         }
@@ -326,6 +353,8 @@ public sealed class BroadcastTimeline
             Contract = Contract,
             Track = log.Track,
             Format = log.Format,
+            IsDerived = log.IsDerived,
+            Begun = log.Begun,
             Segments = log.Segments,
             Running = running,
             NextSegment = log.NextSegment,
@@ -345,13 +374,14 @@ public sealed class BroadcastTimeline
         var count = 0;
         foreach (var log in renditions)
         {
-            if (log == of)
+            // A rendition that has not begun yet has no playlist to report on.
+            if (log == of || log.Last is null && log.RunningParts == 0)
                 continue;
             reports[count++] = log.RunningParts > 0
                 ? new RenditionReport(log.Name, log.NextSegment, log.RunningParts - 1)
                 : new RenditionReport(log.Name, log.NextSegment - 1, Math.Max(0, (log.Last?.Parts.Length ?? 0) - 1));
         }
-        return reports;
+        return count == reports.Length ? reports : reports[..count];
     }
 
     private void Touch()

@@ -20,8 +20,14 @@ public sealed record NewPeriod(
 /// <summary>One rendition of a period as it is announced.</summary>
 /// <param name="Name">Its name in paths, the same over all periods; <c>[a-z0-9_-]</c>.</param>
 /// <param name="Format">The track's format.</param>
-/// <param name="InitSegment">The CMAF header's bytes. The timeline keeps them, by their number, for the broadcast's life.</param>
-public sealed record NewRendition(string Name, TrackFormat Format, ReadOnlyMemory<byte> InitSegment);
+/// <param name="InitSegment">
+/// The CMAF header's bytes. The timeline keeps them, by their number, for the broadcast's life. Empty for a derived rendition,
+/// whose comes with <see cref="BroadcastTimeline.SetInit"/>.
+/// </param>
+/// <param name="IsDerived">It is made of another rendition here: it comes later, may lag, stop and come back; only a leader is waited for.</param>
+/// <param name="TargetBitsPerSecond">What a derived rendition's encoder is told to keep: its rate until one is measured; else 0.</param>
+public sealed record NewRendition(
+    string Name, TrackFormat Format, ReadOnlyMemory<byte> InitSegment, bool IsDerived = false, long TargetBitsPerSecond = 0);
 
 /// <summary>A part that has become available. Numbers are the index of the rendition in its period, the media sequence
 /// number and the part's index in its segment; times are in the track's timescale.</summary>
@@ -36,6 +42,7 @@ public sealed record NewRendition(string Name, TrackFormat Format, ReadOnlyMemor
 /// <param name="EndsSegment">
 /// The segment's end follows at once: both appear together, so that no playlist hints at a part that never comes.
 /// </param>
+/// <param name="PresentationDelay">Of a derived rendition: presentation minus decode time that it keeps up.</param>
 public readonly record struct NewPart(
     int Rendition,
     long Segment,
@@ -45,7 +52,8 @@ public readonly record struct NewPart(
     bool IsIndependent,
     int ByteLength,
     int SampleCount,
-    bool EndsSegment = false);
+    bool EndsSegment = false,
+    long PresentationDelay = 0);
 
 /// <summary>A segment that is complete.</summary>
 /// <param name="Rendition">Index in the period's renditions.</param>

@@ -51,11 +51,13 @@ public sealed class Period
 /// <summary>One rendition in one period. Immutable.</summary>
 public sealed class PeriodTrack
 {
-    internal PeriodTrack(Period period, TrackFormat? format, int init)
+    internal PeriodTrack(Period period, TrackFormat? format, int init, bool hasInit, bool isDerived)
     {
         Period = period;
         Format = format;
         Init = init;
+        HasInit = hasInit;
+        IsDerived = isDerived;
     }
 
     /// <summary>The period.</summary>
@@ -64,6 +66,17 @@ public sealed class PeriodTrack
     /// <summary>Its format there, or null when the period does not have the rendition: all its segments are gaps then.</summary>
     public TrackFormat? Format { get; }
 
-    /// <summary>Number of its init segment; that of the period before when <see cref="Format"/> is null.</summary>
+    /// <summary>
+    /// Number of its init segment; that of the period before without <see cref="HasInit"/>, -1 when there never was one.
+    /// </summary>
     public int Init { get; }
+
+    /// <summary>
+    /// It has an init segment of its own. Without one it has only gaps: the period does not have the rendition, or it is a
+    /// derived one whose encoder has not begun; then another track of the same period takes its place.
+    /// </summary>
+    public bool HasInit { get; }
+
+    /// <summary>It is made of another rendition here.</summary>
+    public bool IsDerived { get; }
 }

@@ -14,11 +14,13 @@ internal sealed class RateMeter(int targetDuration)
     private long samples;
     private double sampleSeconds;
     private double declaredFrameRate;
+    private long targetBitsPerSecond;
 
-    /// <summary>A period began: the frame rate is measured anew.</summary>
-    public void BeginPeriod(double declared)
+    /// <summary>A period began: the frame rate is measured anew. The target counts, if not 0, until there is a complete segment.</summary>
+    public void BeginPeriod(double declared, long target)
     {
         declaredFrameRate = declared;
+        targetBitsPerSecond = target;
         samples = 0;
         sampleSeconds = 0;
         recent.Clear();
@@ -56,7 +58,8 @@ internal sealed class RateMeter(int targetDuration)
     /// <summary>The figures, with the running segment's parts standing in while no segment is complete.</summary>
     public RenditionRates Read(Segment? running)
     {
-        var sofar = running is { Duration.Ticks: > 0 } ? running.ByteLength * 8 / running.Duration.Seconds : 0;
+        var sofar = targetBitsPerSecond > 0 ? targetBitsPerSecond
+            : running is { Duration.Ticks: > 0 } ? running.ByteLength * 8 / running.Duration.Seconds : 0;
         var average = totalSeconds > 0 ? totalBytes * 8 / totalSeconds : sofar;
         var highest = peak > 0 ? peak : Math.Max(average, sofar);
         return new RenditionRates((long)Math.Ceiling(highest), (long)Math.Ceiling(average), FrameRate());

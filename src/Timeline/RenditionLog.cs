@@ -40,7 +40,7 @@ internal sealed class RenditionLog
 
     public long NextSegment { get; private set; }
 
-    public long FirstEver { get; }
+    public long FirstEver { get; private set; }
 
     public WaitList Waiting { get; } = new();
 
@@ -49,6 +49,12 @@ internal sealed class RenditionLog
     public PeriodTrack Track { get; private set; } = null!;
 
     public TrackFormat Format { get; private set; } = null!;
+
+    /// <summary>Made of another rendition, in the newest period that has it.</summary>
+    public bool IsDerived { get; private set; }
+
+    /// <summary>The newest segment that a derived rendition has begun, or -1.</summary>
+    public long Begun { get; private set; } = -1;
 
     public RenditionSnapshot? Cached { get; set; }
 
@@ -69,19 +75,47 @@ internal sealed class RenditionLog
         presentationDelay = 0;
         if (announced is null)
         {
-            Track = new PeriodTrack(period, null, Track.Init);
+            Track = new PeriodTrack(period, null, Track.Init, hasInit: false, isDerived: false);
             return;
         }
+        Format = announced.Format;
+        IsDerived = announced.IsDerived;
+        meter.BeginPeriod(announced.Format is VideoFormat video ? video.DeclaredFrameRate : 0, announced.TargetBitsPerSecond);
+        if (IsDerived)
+            Track = new PeriodTrack(period, announced.Format, Track?.Init ?? -1, hasInit: false, isDerived: true);
+        else
+            UseInit(period, announced.Format, announced.InitSegment);
+    }
+
+    /// <summary>A derived rendition's encoder has begun.</summary>
+    public void SetInit(TrackFormat format, ReadOnlyMemory<byte> init)
+    {
+        if (Track is not { IsDerived: true, HasInit: false })
+            throw new InvalidOperationException($"Rendition {Name} has its init segment, or gets none.");
+        Version++;
+        Format = format;
+        UseInit(Track.Period, format, init);
+    }
+
+    /// <summary>A derived rendition has begun a segment.</summary>
+    public void BeginSegment(long segment)
+    {
+        if (segment != NextSegment || !Track.IsDerived)
+            throw new InvalidOperationException($"Rendition {Name} was told to begin segment {segment}; {NextSegment} comes next.");
+        Version++;
+        Begun = segment;
+    }
+
+    private void UseInit(Period period, TrackFormat format, ReadOnlyMemory<byte> bytes)
+    {
         // A broadcast may alternate between two formats; their headers keep their numbers.
-        var init = inits.FindIndex(known => known.Span.SequenceEqual(announced.InitSegment.Span));
+        var init = inits.FindIndex(known => known.Span.SequenceEqual(bytes.Span));
         if (init < 0)
         {
             init = inits.Count;
-            inits.Add(announced.InitSegment);
+            inits.Add(bytes);
         }
-        Format = announced.Format;
-        Track = new PeriodTrack(period, announced.Format, init);
-        meter.BeginPeriod(announced.Format is VideoFormat video ? video.DeclaredFrameRate : 0);
+        Track = new PeriodTrack(period, format, init, hasInit: true, IsDerived);
     }
 
     /// <summary>Keeps the last part of a segment until the segment's end is told.</summary>
@@ -109,10 +143,14 @@ internal sealed class RenditionLog
         }
         ArgumentOutOfRangeException.ThrowIfLessThan(part.Duration.Ticks, 1, nameof(part));
         ArgumentOutOfRangeException.ThrowIfLessThan(part.ByteLength, 1, nameof(part));
+        if (!Track.HasInit)
+            throw new InvalidOperationException($"Rendition {Name} was given a part before its init segment.");
         Version++;
         if (partCount == 0)
         {
-            if (Track.Format is VideoFormat && part.Segment == Track.Period.FirstSegment)
+            if (Track.IsDerived)
+                presentationDelay = part.PresentationDelay;
+            else if (Track.Format is VideoFormat && part.Segment == Track.Period.FirstSegment)
                 presentationDelay = Track.Period.Start.In(part.Start.Timescale).Ticks - part.Start.Ticks;
             runningStart = Presented(part.Start);
             partTicks = 0;
@@ -126,7 +164,7 @@ internal sealed class RenditionLog
         meter.AddPart(part.SampleCount, part.Duration.Seconds);
     }
 
-    public void EndSegment(in NewSegment segment)
+    public Segment EndSegment(in NewSegment segment)
     {
         AppendHeld();
         if (segment.Segment != NextSegment || segment.IsGap != (partCount == 0))
@@ -135,10 +173,10 @@ internal sealed class RenditionLog
                 $"Rendition {Name} was told the end of segment {segment.Segment} (gap: {segment.IsGap}); {NextSegment} with {partCount} parts runs.");
         }
         ArgumentOutOfRangeException.ThrowIfLessThan(segment.Duration.Ticks, 1, nameof(segment));
-        Complete(Presented(segment.Start), segment.Duration.Ticks, segment.IsIndependent, segment.IsGap);
+        return Complete(Presented(segment.Start), segment.Duration.Ticks, segment.IsIndependent, segment.IsGap);
     }
 
-    private void Complete(MediaTime start, long durationTicks, bool isIndependent, bool isGap)
+    private Segment Complete(MediaTime start, long durationTicks, bool isIndependent, bool isGap)
     {
         var complete = new Segment(
             NextSegment, Track, BeginRun(start, isGap), start, durationTicks, parts.AsMemory(0, partCount).ToArray(), isIndependent,
@@ -152,6 +190,7 @@ internal sealed class RenditionLog
             parts = new Part[Math.Max(8, partCount)];
         partCount = 0;
         Add(complete);
+        return complete;
     }
 
     /// <summary>A segment of a time in which this rendition does not exist; it lasts as long as the leader's.</summary>
@@ -199,7 +238,7 @@ internal sealed class RenditionLog
     private SegmentRun BeginRun(MediaTime start, bool isGap)
     {
         if (run is null)
-            run = new SegmentRun(NextSegment, Track.Period.Start, isGap);
+            run = new SegmentRun(NextSegment, NextSegment == Track.Period.FirstSegment ? Track.Period.Start : start, isGap);
         else if (run.IsGap != isGap)
             run = new SegmentRun(NextSegment, start, isGap);
         return run;
@@ -209,6 +248,13 @@ internal sealed class RenditionLog
     {
         Version++;
         NextSegment++;
+        if (inits.Count == 0)
+        {
+            // A derived rendition that has not begun yet: there is no init segment that a playlist could begin with.
+            FirstEver = NextSegment;
+            run = null;
+            return;
+        }
         if (end == storage.Length)
         {
             var live = end - first;

@@ -23,6 +23,12 @@ public sealed class RenditionSnapshot
     /// <summary>The format in the newest period that has this rendition.</summary>
     public required TrackFormat Format { get; init; }
 
+    /// <summary>It is made of another rendition here, in the newest period that has it.</summary>
+    public required bool IsDerived { get; init; }
+
+    /// <summary>The newest segment that a derived rendition is known to have begun, with parts or not yet; -1 when there is none.</summary>
+    public required long Begun { get; init; }
+
     /// <summary>The complete segments still in the timeline.</summary>
     public required SegmentList Segments { get; init; }
 

@@ -17,7 +17,7 @@ public sealed class Feed : IDisposable
     private static readonly DateTimeOffset Epoch = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly MediaArena arena;
-    private readonly (string, TrackFormat)[] renditions;
+    private readonly PeriodRendition[] renditions;
 
     public Feed(int partTargetMs, params TrackFormat[] tracks)
         : this(partTargetMs, new PackagingOptions(), tracks) { }
@@ -28,7 +28,7 @@ public sealed class Feed : IDisposable
         var contract = new LowLatencyContract((int)Math.Ceiling(options.SegmentDuration.TotalSeconds), new MediaTime(partTargetMs, 1000));
         Sink.Contract = contract;
         Packager = new BroadcastPackager(contract, options, Pool, Sink);
-        renditions = [.. tracks.Select(t => (t.Kind == MediaKind.Video ? "source" : "audio", t))];
+        renditions = [.. tracks.Select(t => new PeriodRendition(t.Kind == MediaKind.Video ? "source" : "audio", t))];
     }
 
     public MediaBlockPool Pool { get; } = new();
@@ -39,7 +39,7 @@ public sealed class Feed : IDisposable
 
     public void Begin(double start = 0, double compositionOffset = 0)
     {
-        var timescale = renditions[0].Item2.Timescale;
+        var timescale = renditions[0].Format.Timescale;
         var decode = (long)Math.Round(start * timescale);
         Packager.BeginPeriod(
             new MediaTime(decode + (long)Math.Round(compositionOffset * timescale), timescale), decode, Epoch.AddSeconds(start), renditions);
@@ -47,7 +47,7 @@ public sealed class Feed : IDisposable
 
     public void Append(int track, long decodeTime, long compositionOffset, long duration, bool randomAccess)
     {
-        var seconds = (double)decodeTime / renditions[track].Item2.Timescale;
+        var seconds = (double)decodeTime / renditions[track].Format.Timescale;
         Packager.Append(track, new AccessUnit(
             arena.Copy(new byte[100]), decodeTime, (int)compositionOffset, (uint)duration, randomAccess, Epoch.AddSeconds(seconds).UtcTicks));
     }
@@ -60,13 +60,13 @@ public sealed class Feed : IDisposable
             .OrderBy(u => u.Time).ThenBy(u => u.Track);
         foreach (var unit in units)
         {
-            if (unit.Track == 0 && renditions[0].Item2.Kind == MediaKind.Video)
+            if (unit.Track == 0 && renditions[0].Format.Kind == MediaKind.Video)
             {
                 Append(0, (long)Math.Round(unit.Time * 1000) * 90, (long)Math.Round(compositionOffset * 1000) * 90, 0, unit.Key);
                 continue;
             }
             var track = renditions.Length - 1;
-            var format = (AudioFormat)renditions[track].Item2;
+            var format = (AudioFormat)renditions[track].Format;
             Append(track, (long)Math.Round(unit.Time * format.SampleRate), 0, format.SamplesPerFrame, true);
         }
     }

@@ -20,6 +20,9 @@ public sealed class RecordingSink : IBroadcastSink, IBroadcastSinkFactory
 
     public List<Segment> Segments { get; } = [];
 
+    /// <summary>Init segments of derived renditions, by period and rendition.</summary>
+    public Dictionary<(int Period, int Rendition), byte[]> Inits { get; } = [];
+
     /// <summary>Every call by name, in order.</summary>
     public List<string> Calls { get; } = [];
 
@@ -56,6 +59,19 @@ public sealed class RecordingSink : IBroadcastSink, IBroadcastSinkFactory
         }
         Periods.Add(period);
         Calls.Add("period");
+    }
+
+    public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)
+    {
+        Assert.True(Periods[^1].Renditions[rendition].IsDerived);
+        Assert.True(Inits.TryAdd((Periods.Count - 1, rendition), init.ToArray()), "A period's init segment was told twice.");
+        Calls.Add($"init {rendition}");
+    }
+
+    public void BeginSegment(int rendition, long segment)
+    {
+        Assert.True(Periods[^1].Renditions[rendition].IsDerived);
+        Calls.Add($"begin {rendition} {segment}");
     }
 
     public void AppendPart(in PartDescription part, MediaChunk chunk)
