@@ -46,7 +46,8 @@ internal sealed class DerivedTrack
         this.sink = sink;
         begin = track.SegmentStart;
         isVideo = track.Format.Kind == MediaKind.Video;
-        limit = (long)((contract.TargetDuration + 0.49) * track.Timescale);
+        // EXTINF rounds to the nearest second.
+        limit = (long)((contract.TargetDuration + 0.499) * track.Timescale);
         maxLag = (long)(MaxLagSeconds * track.Timescale);
     }
 
@@ -158,7 +159,12 @@ internal sealed class DerivedTrack
     {
         Drain(flush: true, ref counters);
         while (Track.Segment < endsWith)
-            Close(TryGetCut(Track.Segment + 1, out var cut, out _) ? cut : Math.Max(endsAt, Track.SegmentStart + 1), ref counters);
+        {
+            if (TryGetCut(Track.Segment + 1, out var cut, out _))
+                Close(cut, ref counters);
+            else
+                EndSegment(Track.HasSamples ? Track.Expected : endsAt - Track.PresentationDelay, endsAt, ref counters);
+        }
         while (queue.TryDequeue(out var late))
             Drop(late, ref counters);
     }
@@ -173,10 +179,10 @@ internal sealed class DerivedTrack
     /// <summary>Whether an access unit is the first of the segment that begins at a cut.</summary>
     private bool Begins(in AccessUnit unit, long cut, bool atRandomAccess, long frame)
     {
-        var presented = unit.PresentationTime;
         if (!isVideo)
-            return presented >= cut;
+            return Placed(unit, frame) >= cut;
         // Another frame rate than the leader's rounds to another grid: its key frame may be shown a little before the cut.
+        var presented = unit.PresentationTime;
         if (unit.IsRandomAccess)
             return presented > cut - frame;
         return presented >= (atRandomAccess ? cut : cut - frame / 4);
@@ -187,20 +193,29 @@ internal sealed class DerivedTrack
     /// of the cut.
     /// </summary>
     private bool Outlasts(in AccessUnit unit, long frame) =>
-        isJoined && Track.HasSamples && Math.Max(unit.DecodeTime, Track.Expected) + frame - Track.SegmentStart > limit;
+        isJoined && Track.HasSamples && Math.Max(unit.DecodeTime, Track.Expected) + (isVideo ? 1 : frame) > Track.SegmentStart + limit;
+
+    /// <summary>Where a frame of sound is laid: behind the one before, unless something is missing in between.</summary>
+    private long Placed(in AccessUnit unit, long frame) =>
+        isJoined && Math.Abs(unit.DecodeTime - Track.Expected) <= frame / 2 ? Track.Expected : unit.DecodeTime;
 
     /// <summary>Ends the open segment in front of an access unit that belongs behind the cut.</summary>
     private void Advance(in AccessUnit unit, long cut, long frame, ref PackagingCounters counters)
     {
         var own = cut - Track.PresentationDelay;
-        while (!isVideo && isJoined && Track.HasSamples && Track.Expected + frame <= own && Track.TryGetSilence(out var silence))
+        if (isJoined && Track.HasSamples)
         {
-            counters.SilentFrames++;
-            Track.Commit(unit with { Payload = silence }, Track.Expected, 0, frame, ref counters);
+            while (!isVideo && Track.Expected < own && unit.DecodeTime - Track.Expected > frame / 2 && Track.TryGetSilence(out var silence))
+            {
+                counters.SilentFrames++;
+                Track.Commit(unit with { Payload = silence }, Track.Expected, 0, frame, ref counters);
+            }
+            // Without a hole the next begins with this access unit, within a frame of the cut; else at the cut.
+            var next = isVideo ? unit.DecodeTime : Math.Max(Track.Expected, Placed(unit, frame));
+            if (Math.Abs(next - own) <= frame)
+                own = next;
+            own = Math.Max(Math.Min(own, Track.SegmentStart + limit), Track.Expected);
         }
-        // Without a hole the next begins with this access unit, within a frame of the cut; else at the cut.
-        if (isJoined && Track.HasSamples && Math.Abs(unit.DecodeTime - own) <= frame)
-            own = Math.Max(unit.DecodeTime, Track.Expected);
         EndSegment(own, cut, ref counters);
     }
 
@@ -229,7 +244,7 @@ internal sealed class DerivedTrack
         if (Track.HasSamples)
             return false;
         var distance = unit.PresentationTime - begin;
-        if (isVideo ? !unit.IsRandomAccess || Math.Abs(distance) >= frame : distance <= -frame / 2)
+        if (isVideo ? !unit.IsRandomAccess || Math.Abs(distance) >= frame : distance < -Track.Timescale / 1000)
             return false;
         var delay = isVideo ? Math.Max(0, unit.PresentationTime - unit.DecodeTime) : 0;
         if (delay < frame)

@@ -23,12 +23,15 @@ public sealed class Feed : IDisposable
         : this(partTargetMs, new PackagingOptions(), tracks) { }
 
     public Feed(int partTargetMs, PackagingOptions options, params TrackFormat[] tracks)
+        : this(partTargetMs, options, [.. tracks.Select(t => new PeriodRendition(t.Kind == MediaKind.Video ? "source" : "audio", t))]) { }
+
+    public Feed(int partTargetMs, PackagingOptions options, params PeriodRendition[] renditions)
     {
+        this.renditions = renditions;
         arena = new MediaArena(Pool);
         var contract = new LowLatencyContract((int)Math.Ceiling(options.SegmentDuration.TotalSeconds), new MediaTime(partTargetMs, 1000));
         Sink.Contract = contract;
         Packager = new BroadcastPackager(contract, options, Pool, Sink);
-        renditions = [.. tracks.Select(t => new PeriodRendition(t.Kind == MediaKind.Video ? "source" : "audio", t))];
     }
 
     public MediaBlockPool Pool { get; } = new();
