@@ -99,29 +99,33 @@ public static class Manifest
         writer.Write("\" start=\""u8);
         writer.WriteDuration(period.WallClock - origin);
         writer.Write("\">\n"u8);
-        var id = 0;
-        for (var i = 0; i < period.Tracks.Count; i++)
+        // Representations of one set can be switched: same kind, same coding.
+        var sets = new List<TrackFormat>();
+        foreach (var track in period.Tracks)
         {
-            // Representations of one set can be switched: same kind, same coding.
-            var format = Format(period.Tracks[i]);
-            if (period.Tracks.FindIndex(other => IsSwitchable(Format(other), format)) < i)
-                continue;
-            WriteAdaptationSet(ref writer, broadcast, options, period, format, id++);
+            if (!sets.Exists(known => IsSwitchable(known, Format(track))))
+                sets.Add(Format(track));
         }
+        for (var id = 0; id < sets.Count; id++)
+            WriteAdaptationSet(ref writer, broadcast, options, period, sets, id);
         writer.Write("</Period>\n"u8);
     }
 
     private static void WriteAdaptationSet(
-        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, ManifestPeriod period, TrackFormat format, int id)
+        ref Utf8Writer writer, BroadcastSnapshot broadcast, ManifestOptions options, ManifestPeriod period, List<TrackFormat> sets, int id)
     {
+        var format = sets[id];
         var isAudio = format.Kind == MediaKind.Audio;
         writer.Write("<AdaptationSet id=\""u8);
         writer.Write(id);
         writer.Write(isAudio ? "\" contentType=\"audio\" mimeType=\"audio/mp4\""u8 : "\" contentType=\"video\" mimeType=\"video/mp4\""u8);
         writer.Write(" segmentAlignment=\"true\""u8);
+        if (format is VideoFormat first)
+            WriteBounds(ref writer, period, first);
         if (period.Tracks.TrueForAll(track => !IsSwitchable(Format(track), format) || track.Segments.TrueForAll(segment => segment.IsIndependent)))
             writer.Write(" startWithSAP=\"1\""u8);
         writer.Write(">\n"u8);
+        WriteSwitching(ref writer, sets, id);
         if (!broadcast.IsEnded)
         {
             // The prft box of every chunk says the same, by the same clock. Its own UTCTiming says how to read the time
@@ -140,6 +144,54 @@ public static class Manifest
                 WriteRepresentation(ref writer, broadcast, options, period, track.Rendition, track.Segments);
         }
         writer.Write("</AdaptationSet>\n"u8);
+    }
+
+    /// <summary>Of a set with a choice: its largest picture, and the shape that they share.</summary>
+    private static void WriteBounds(ref Utf8Writer writer, ManifestPeriod period, VideoFormat first)
+    {
+        int count = 0, width = 0, height = 0;
+        foreach (var track in period.Tracks)
+        {
+            if (!IsSwitchable(Format(track), first))
+                continue;
+            var video = (VideoFormat)Format(track);
+            count++;
+            (width, height) = (Math.Max(width, video.Width), Math.Max(height, video.Height));
+        }
+        if (count < 2)
+            return;
+        var (horizontal, vertical) = ((long)first.Width * first.SampleAspectRatio.Horizontal, (long)first.Height * first.SampleAspectRatio.Vertical);
+        var (divisor, rest) = (horizontal, vertical);
+        while (rest > 0)
+            (divisor, rest) = (rest, divisor % rest);
+        writer.Write(" maxWidth=\""u8);
+        writer.Write(width);
+        writer.Write("\" maxHeight=\""u8);
+        writer.Write(height);
+        writer.Write("\" par=\""u8);
+        writer.Write(horizontal / divisor);
+        writer.Write(":"u8);
+        writer.Write(vertical / divisor);
+        writer.Write("\""u8);
+    }
+
+    /// <summary>
+    /// The other video sets, whose segments have the same numbers and begin within a frame of this one's (DASH-IF IOP, switching
+    /// across Adaptation Sets).
+    /// </summary>
+    private static void WriteSwitching(ref Utf8Writer writer, List<TrackFormat> sets, int id)
+    {
+        var isFirst = true;
+        for (var other = 0; other < sets.Count; other++)
+        {
+            if (other == id || sets[id].Kind != MediaKind.Video || sets[other].Kind != MediaKind.Video)
+                continue;
+            writer.Write(isFirst ? "<SupplementalProperty schemeIdUri=\"urn:mpeg:dash:adaptation-set-switching:2016\" value=\""u8 : ","u8);
+            writer.Write(other);
+            isFirst = false;
+        }
+        if (!isFirst)
+            writer.Write("\"/>\n"u8);
     }
 
     private static void WriteRepresentation(

@@ -33,31 +33,63 @@ internal sealed class ManifestPeriod
         var first = long.MaxValue;
         foreach (var rendition in broadcast.Renditions)
             first = Math.Min(first, window is { } depth ? rendition.FirstWithin(depth) : rendition.FirstSegment);
-        var known = KnownUntil(broadcast, isWhole: false);
-        var periods = Cut(broadcast, first, known);
-        return periods.Count > 0 ? periods : Cut(broadcast, first, KnownUntil(broadcast, isWhole: true));
+        // A broadcast's first segment cannot move: a Period begins with it whatever becomes of the derived renditions.
+        foreach (var end in (ReadOnlySpan<long>)[KnownUntil(broadcast, 0), KnownUntil(broadcast, broadcast.Periods[0].FirstSegment + 1), Newest(broadcast)])
+        {
+            var periods = Cut(broadcast, first, end);
+            if (periods.Count > 0)
+                return periods;
+        }
+        return [];
     }
 
     /// <summary>
     /// The number behind the last segment that can be announced: of which every rendition has a part, or is known to have a
     /// gap there. What was announced earlier might move to another Period when one turns out to have nothing.
     /// </summary>
+    /// <remarks>
+    /// A derived rendition need only have begun a segment; its own part follows. Where a Period begins its part is waited for as
+    /// long as the leader's segment runs, for players do not look for a Representation in a Period that they know.
+    /// </remarks>
     /// <param name="broadcast">The broadcast.</param>
-    /// <param name="isWhole">All that any rendition has: nothing comes any more, or there is nothing better.</param>
-    private static long KnownUntil(BroadcastSnapshot broadcast, bool isWhole)
+    /// <param name="derivedFrom">Up to here nothing that derived renditions do matters.</param>
+    private static long KnownUntil(BroadcastSnapshot broadcast, long derivedFrom)
     {
+        if (broadcast.IsEnded)
+            return Newest(broadcast);
+        var leader = broadcast.Periods[^1].Leader;
+        var leaderEnded = 0L;
+        foreach (var rendition in broadcast.Renditions)
+            leaderEnded = rendition.Name == leader ? rendition.NextSegment : leaderEnded;
         var least = long.MaxValue;
-        var most = 0L;
         foreach (var rendition in broadcast.Renditions)
         {
-            var until = rendition.NextSegment + (rendition.Running is null ? 0 : 1);
-            most = Math.Max(most, until);
             // One that the period does not have has a gap with each segment of the leader: nothing to wait for.
-            if (rendition.Track.Format is not null)
-                least = Math.Min(least, until);
+            if (rendition.Track.Format is null)
+                continue;
+            var until = End(rendition);
+            if (rendition.Track.IsDerived && rendition.Name != leader)
+            {
+                var goesOn = rendition.LastSegment is { IsGap: false } last && last.Track == rendition.Track;
+                if (goesOn || leaderEnded > rendition.Begun)
+                    until = Math.Max(until, rendition.Begun + 1);
+                until = Math.Max(until, derivedFrom);
+            }
+            least = Math.Min(least, until);
         }
-        return isWhole || broadcast.IsEnded ? most : least;
+        return least;
     }
+
+    /// <summary>The number behind the last segment that any rendition has.</summary>
+    private static long Newest(BroadcastSnapshot broadcast)
+    {
+        var most = 0L;
+        foreach (var rendition in broadcast.Renditions)
+            most = Math.Max(most, End(rendition));
+        return most;
+    }
+
+    private static long End(RenditionSnapshot rendition) => rendition.NextSegment + (rendition.Running is null ? 0 : 1);
 
     private static List<ManifestPeriod> Cut(BroadcastSnapshot broadcast, long first, long end)
     {

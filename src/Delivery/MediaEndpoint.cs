@@ -175,12 +175,16 @@ public sealed class MediaEndpoint
     /// </summary>
     private async ValueTask WaitForFirstSegmentAsync(HttpContext context, OriginBroadcast broadcast, RenditionMedia rendition)
     {
-        if (broadcast.Timeline.Read(rendition.Name) is not { IsEnded: false, IsSuspended: false, Segments.Count: 0 } young)
-            return;
         using var limit = Limit(context, broadcast.Timeline.Contract.TargetDuration);
-        DeliveryMetrics.AddHeld(1);
-        await broadcast.Timeline.WaitForPlaylistAsync(rendition.Name, young.NextSegment, null, limit.Token);
-        DeliveryMetrics.AddHeld(-1);
+        // A derived rendition that has not begun passes segments by without listing them: the next one is waited for.
+        while (broadcast.Timeline.Read(rendition.Name) is { IsEnded: false, IsSuspended: false, Segments.Count: 0 } young)
+        {
+            DeliveryMetrics.AddHeld(1);
+            var wait = await broadcast.Timeline.WaitForPlaylistAsync(rendition.Name, young.NextSegment, null, limit.Token);
+            DeliveryMetrics.AddHeld(-1);
+            if (wait != TimelineWait.Available)
+                return;
+        }
     }
 
     private static async Task InitAsync(HttpContext context, OriginBroadcast broadcast, RenditionMedia rendition, int number)

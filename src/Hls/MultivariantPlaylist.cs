@@ -7,11 +7,14 @@ namespace Millrace.Hls;
 
 /// <summary>
 /// Writes the multivariant playlist of a broadcast, draft-pantos-hls-rfc8216bis §4.4.6: every video rendition as a variant
-/// with the audio renditions as its group, or the audio alone. A pure function of its arguments.
+/// with the audio renditions as its groups, or the audio alone; beside a ladder of derived renditions also the sound alone. A pure function of its arguments.
 /// </summary>
 public static class MultivariantPlaylist
 {
     private const int Version = 6;
+
+    // What a player may start with that knows nothing of its network.
+    private const long StartBitsPerSecond = 2_000_000;
 
     /// <summary>The playlist as bytes that the caller owns.</summary>
     public static byte[] Write(BroadcastSnapshot broadcast, MultivariantPlaylistOptions options)
@@ -34,19 +37,87 @@ public static class MultivariantPlaylist
         // playlists say it of what they list.
         if (broadcast.IsEnded && video.TrueForAll(IsIndependent) && audio.TrueForAll(IsIndependent))
             writer.Write("#EXT-X-INDEPENDENT-SEGMENTS\n"u8);
-        if (video.Count > 0)
-        {
-            for (var i = 0; i < audio.Count; i++)
-                WriteAudio(ref writer, audio[i], isDefault: i == 0, options);
-        }
-        foreach (var rendition in video)
-            WriteVariant(ref writer, rendition, audio, options);
         if (video.Count == 0)
         {
             foreach (var rendition in audio)
-                WriteVariant(ref writer, rendition, [], options);
+                WriteVariant(ref writer, rendition, default, score: 0, options);
+            writer.Flush();
+            return;
         }
+        // 1. The sound, by coding: who cannot play the one takes the variants of the other.
+        var groups = Groups(audio);
+        foreach (var group in groups)
+        {
+            for (var i = 0; i < group.Renditions.Count; i++)
+                WriteAudio(ref writer, group, i, options);
+        }
+        // 2. The pictures, each with each group. For the worst networks the sound alone; only a ladder needs it.
+        InPlayingOrder(video);
+        var hasLadder = video.Exists(rendition => rendition.IsDerived) && audio.Count > 0;
+        var isScored = hasLadder || video.Count > 1;
+        foreach (var rendition in video)
+        {
+            // Score 1 is the sound's; variants of the same pictures are equally good.
+            var score = isScored ? 2 + video.FindAll(other => Compare(other, rendition) < 0).Count : 0;
+            foreach (var group in groups)
+                WriteVariant(ref writer, rendition, group, score, options);
+            if (groups.Count == 0)
+                WriteVariant(ref writer, rendition, default, score, options);
+        }
+        if (hasLadder)
+            WriteVariant(ref writer, groups[0].Renditions[0], groups[0], score: 1, options);
         writer.Flush();
+    }
+
+    /// <summary>The audio renditions that a variant chooses from.</summary>
+    private readonly record struct AudioGroup(string Id, List<RenditionSnapshot> Renditions);
+
+    /// <summary>
+    /// Sound that came in is group <c>audio</c>; what is made of it for players without its codec stands in front, named after its own.
+    /// </summary>
+    private static List<AudioGroup> Groups(List<RenditionSnapshot> audio)
+    {
+        var groups = new List<AudioGroup>();
+        foreach (var rendition in audio)
+        {
+            var id = !rendition.IsDerived ? "audio" : rendition.Format.Codec == Codec.Opus ? "opus" : "aac";
+            var known = groups.FindIndex(group => group.Id == id);
+            if (known < 0)
+            {
+                known = id == "audio" ? groups.Count : 0;
+                groups.Insert(known, new AudioGroup(id, []));
+            }
+            groups[known].Renditions.Add(rendition);
+        }
+        return groups;
+    }
+
+    /// <summary>
+    /// Puts first what a player should start with that knows nothing of its network yet: the best rendition that most can have,
+    /// else the least; the others behind it from the best downwards.
+    /// </summary>
+    /// <remarks>
+    /// AVPlayer starts with the variant that is listed first, and hls.js takes its rate for the first estimate of the network.
+    /// Apple's authoring specification asks for about 2 Mbit/s there.
+    /// </remarks>
+    private static void InPlayingOrder(List<RenditionSnapshot> video)
+    {
+        video.Sort((one, other) => Compare(other, one));
+        var start = video.FindIndex(rendition => rendition.Rates.AverageBitsPerSecond <= StartBitsPerSecond);
+        var chosen = video[start < 0 ? video.Count - 1 : start];
+        video.Remove(chosen);
+        video.Insert(0, chosen);
+    }
+
+    /// <summary>By quality: larger pictures are better, then the source than what was made of it, then more bits.</summary>
+    private static int Compare(RenditionSnapshot one, RenditionSnapshot other)
+    {
+        var size = ((VideoFormat)one.Format).Height.CompareTo(((VideoFormat)other.Format).Height);
+        if (size == 0)
+            size = other.IsDerived.CompareTo(one.IsDerived);
+        if (size == 0)
+            size = one.Rates.AverageBitsPerSecond.CompareTo(other.Rates.AverageBitsPerSecond);
+        return size != 0 ? size : string.CompareOrdinal(one.Name, other.Name);
     }
 
     /// <summary>
@@ -74,12 +145,14 @@ public static class MultivariantPlaylist
         return rendition.Running?.IsIndependent ?? true;
     }
 
-    private static void WriteAudio(
-        ref Utf8Writer writer, RenditionSnapshot rendition, bool isDefault, MultivariantPlaylistOptions options)
+    private static void WriteAudio(ref Utf8Writer writer, AudioGroup group, int index, MultivariantPlaylistOptions options)
     {
-        writer.Write("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\""u8);
+        var rendition = group.Renditions[index];
+        writer.Write("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\""u8);
+        writer.Write(group.Id);
+        writer.Write("\",NAME=\""u8);
         writer.Write(rendition.Name);
-        writer.Write(isDefault ? "\",DEFAULT=YES,AUTOSELECT=YES"u8 : "\",DEFAULT=NO,AUTOSELECT=YES"u8);
+        writer.Write(index == 0 ? "\",DEFAULT=YES,AUTOSELECT=YES"u8 : "\",DEFAULT=NO,AUTOSELECT=YES"u8);
         writer.Write(",CHANNELS=\""u8);
         writer.Write(((AudioFormat)rendition.Format).Channels);
         writer.Write("\",URI=\""u8);
@@ -88,10 +161,11 @@ public static class MultivariantPlaylist
     }
 
     private static void WriteVariant(
-        ref Utf8Writer writer, RenditionSnapshot rendition, List<RenditionSnapshot> audio, MultivariantPlaylistOptions options)
+        ref Utf8Writer writer, RenditionSnapshot rendition, AudioGroup group, int score, MultivariantPlaylistOptions options)
     {
         // The variant's rates are those of the renditions that play together: itself and the most demanding of the group.
         long peak = 0, average = 0;
+        List<RenditionSnapshot> audio = rendition.Format.Kind == MediaKind.Audio ? [] : group.Renditions ?? [];
         foreach (var companion in audio)
         {
             peak = Math.Max(peak, companion.Rates.PeakBitsPerSecond);
@@ -101,6 +175,11 @@ public static class MultivariantPlaylist
         writer.Write(Math.Max(1, peak + rendition.Rates.PeakBitsPerSecond));
         writer.Write(",AVERAGE-BANDWIDTH="u8);
         writer.Write(Math.Max(1, average + rendition.Rates.AverageBitsPerSecond));
+        if (score > 0)
+        {
+            writer.Write(",SCORE="u8);
+            writer.Write(score);
+        }
         writer.Write(",CODECS=\""u8);
         writer.Write(rendition.Format.CodecString);
         for (var i = 0; i < audio.Count; i++)
@@ -123,8 +202,12 @@ public static class MultivariantPlaylist
             writer.Write(",VIDEO-RANGE="u8);
             writer.Write(format.Color?.VideoRange ?? "SDR");
         }
-        if (audio.Count > 0)
-            writer.Write(",AUDIO=\"audio\""u8);
+        if (group.Id is not null)
+        {
+            writer.Write(",AUDIO=\""u8);
+            writer.Write(group.Id);
+            writer.Write("\""u8);
+        }
         writer.Write("\n"u8);
         WriteUri(ref writer, rendition, options);
         writer.Write("\n"u8);

@@ -14,7 +14,7 @@ internal sealed class ManifestReader
     {
         ["MPD"] = ["ServiceDescription", "Period", "UTCTiming"],
         ["Period"] = ["AdaptationSet"],
-        ["AdaptationSet"] = ["ProducerReferenceTime", "Representation"],
+        ["AdaptationSet"] = ["SupplementalProperty", "ProducerReferenceTime", "Representation"],
         ["ProducerReferenceTime"] = ["UTCTiming"],
         ["Representation"] = ["AudioChannelConfiguration", "SegmentTemplate"],
         ["SegmentTemplate"] = ["SegmentTimeline"],
