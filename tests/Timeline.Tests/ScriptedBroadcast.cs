@@ -13,6 +13,11 @@ internal sealed class ScriptedBroadcast
     public const int PartsPerSegment = 6;
     public static readonly DateTimeOffset Origin = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
+    private static readonly VideoFormat Rung480 =
+        new(Codec.Avc, "avc1.64001e", [1, 3, 86], 854, 480) { DeclaredFrameRate = 30 };
+
+    private long rungNext;
+    private int rungParts;
     private readonly List<(string Name, uint Timescale, int Bytes)> current = [];
     private MediaTime periodStart = new(0, 1);
     private DateTimeOffset wallClock = Origin;
@@ -33,7 +38,8 @@ internal sealed class ScriptedBroadcast
     public RenditionSnapshot Sound => Timeline.Read("audio")!;
 
     /// <summary>Begins a period, after an absence of the publisher.</summary>
-    public ScriptedBroadcast Begin(bool video = true, bool audio = true, int width = 1280, double absentSeconds = 0)
+    /// <param name="rung">Adds the derived video <c>480p</c>, which is played by the methods of that name.</param>
+    public ScriptedBroadcast Begin(bool video = true, bool audio = true, int width = 1280, double absentSeconds = 0, bool rung = false)
     {
         // Media time goes on without a hole; the clock on the wall shows the absence.
         var elapsed = new MediaTime(Next * 2, 1);
@@ -51,6 +57,9 @@ internal sealed class ScriptedBroadcast
             current.Add(("audio", 48000, 400));
             renditions.Add(new NewRendition("audio", Audio(), new byte[] { 2 }));
         }
+        if (rung)
+            renditions.Add(new NewRendition("480p", Rung480, default, IsDerived: true, TargetBitsPerSecond: 50_000));
+        (rungNext, rungParts) = (Next, 0);
         Timeline.BeginPeriod(new NewPeriod(Next, periodStart.In(90000), wallClock, renditions));
         return this;
     }
@@ -90,6 +99,46 @@ internal sealed class ScriptedBroadcast
     {
         for (var i = 0; i < count; i++)
             Parts(PartsPerSegment - RunningParts, independent, silent).EndSegment(independent, silent);
+        return this;
+    }
+
+    public RenditionSnapshot Rung => Timeline.Read("480p")!;
+
+    /// <summary>The rung's encoder has begun.</summary>
+    public ScriptedBroadcast RungInit(byte init = 7)
+    {
+        Timeline.SetInit(current.Count, Rung480, new byte[] { init });
+        return this;
+    }
+
+    /// <summary>The rung has begun a segment of which there is no part yet.</summary>
+    public ScriptedBroadcast RungBegins()
+    {
+        Timeline.BeginSegment(current.Count, rungNext);
+        return this;
+    }
+
+    /// <summary>Brings parts of the rung's running segment, 1500 bytes each.</summary>
+    public ScriptedBroadcast RungParts(int count)
+    {
+        for (var i = 0; i < count; i++, rungParts++)
+        {
+            if (rungParts == 0)
+                RungBegins();
+            Timeline.AppendPart(new NewPart(
+                current.Count, rungNext, rungParts, new MediaTime(rungNext * 180000 + rungParts * 30000, 90000), new MediaTime(30000, 90000),
+                rungParts == 0, 1500, 10));
+        }
+        return this;
+    }
+
+    /// <summary>Ends the rung's running segment; without parts it is a gap.</summary>
+    public ScriptedBroadcast RungEnds()
+    {
+        Timeline.EndSegment(new NewSegment(
+            current.Count, rungNext, new MediaTime(rungNext * 180000, 90000), new MediaTime(180000, 90000), rungParts > 0, rungParts == 0));
+        rungNext++;
+        rungParts = 0;
         return this;
     }
 
