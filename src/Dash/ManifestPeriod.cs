@@ -71,7 +71,8 @@ internal sealed class ManifestPeriod
             if (rendition.Track.IsDerived && rendition.Name != leader)
             {
                 var goesOn = rendition.LastSegment is { IsGap: false } last && last.Track == rendition.Track;
-                if (goesOn || leaderEnded > rendition.Begun)
+                // Behind a gap a Period begins with it, where its first part tells.
+                if (goesOn || leaderEnded > rendition.Begun && rendition.Begun == rendition.Track.Period.FirstSegment)
                     until = Math.Max(until, rendition.Begun + 1);
                 until = Math.Max(until, derivedFrom);
             }
@@ -117,7 +118,11 @@ internal sealed class ManifestPeriod
         foreach (var rendition in broadcast.Renditions)
         {
             // A rendition that the period does not have says nothing about where its media begin and end.
-            if (rendition.Find(number) is { Track.Format: not null } segment
+            // One that has begun the segment, and has no part of it yet, goes on in its run.
+            var found = rendition.Find(number);
+            if (found is null && number == rendition.Begun && rendition.LastSegment is { } before && before.Track == rendition.Track)
+                found = before;
+            if (found is { Track.Format: not null } segment
                 && (newest is not { } known || segment.Run.FirstSegment > known.Run.FirstSegment))
                 newest = (segment.Run, segment.Track.Period);
         }

@@ -80,6 +80,8 @@ public sealed class IngestMetrics
         yield return Of(packaging.SilentFrames, "kind", "silent_frame");
         yield return Of(packaging.LeaderStalls, "kind", "leader_stall");
         yield return Of(packaging.Reordered, "kind", "reordered");
+        yield return Of(packaging.DerivedGaps, "kind", "derived_gap");
+        yield return Of(packaging.DerivedDropped, "kind", "derived_dropped");
     }
 
     private static Measurement<T> Of<T>(T value, string tag, string name) where T : struct => new(value, new KeyValuePair<string, object?>(tag, name));

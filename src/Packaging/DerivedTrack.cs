@@ -184,7 +184,7 @@ internal sealed class DerivedTrack
         // Another frame rate than the leader's rounds to another grid: its key frame may be shown a little before the cut.
         var presented = unit.PresentationTime;
         if (unit.IsRandomAccess)
-            return presented > cut - frame;
+            return presented > cut - frame * 3 / 4;
         return presented >= (atRandomAccess ? cut : cut - frame / 4);
     }
 
@@ -280,7 +280,7 @@ internal sealed class DerivedTrack
         {
             duration = next.DecodeTime - decodeTime;
             if (Track.HasSamples && duration > 0)
-                Track.NominalDuration += (Math.Min(duration, 4 * frame) - frame) / 8;
+                Track.NominalDuration += (Math.Min(duration, frame + frame / 4) - frame) / 8;
             // What the encoder lost across a cut is missing there, not in front of it.
             if (isCut && next.PresentationTime >= cut + frame)
                 duration = Math.Min(duration, cut - Track.PresentationDelay - decodeTime);

@@ -315,7 +315,7 @@ public sealed class MediaEndpointTests
 
     /// <summary>One request and its response as it comes.</summary>
 #pragma warning disable CA1001 // A token source without a timer needs no disposal.
-    private sealed class Exchange : IHttpRequestLifetimeFeature
+    internal sealed class Exchange : IHttpRequestLifetimeFeature
 #pragma warning restore CA1001
     {
         private readonly Pipe body = new(new PipeOptions(pauseWriterThreshold: 0));
