@@ -7,4 +7,6 @@ namespace Millrace.Cmaf;
 /// <param name="WallClockTicks">
 /// When the first sample arrived, in 100 ns UTC ticks (<see cref="DateTime.Ticks"/>), for <c>prft</c>; 0 leaves <c>prft</c> out.
 /// </param>
-public readonly record struct ChunkHeader(uint SequenceNumber, long DecodeTime, bool BeginsSegment, long WallClockTicks);
+/// <param name="TrackId">The track, of a file that has several; ours have one.</param>
+public readonly record struct ChunkHeader(
+    uint SequenceNumber, long DecodeTime, bool BeginsSegment, long WallClockTicks, uint TrackId = InitSegmentWriter.TrackId);

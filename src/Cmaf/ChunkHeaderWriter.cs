@@ -75,7 +75,7 @@ public static class ChunkHeaderWriter
         writer.Box(shape.TfhdBytes, "tfhd"u8);
         writer.UInt32(TfhdDefaultBaseIsMoof | TfhdDefaultFlags
             | (shape.UniformDuration ? TfhdDefaultDuration : 0) | (shape.UniformSize ? TfhdDefaultSize : 0));
-        writer.UInt32(InitSegmentWriter.TrackId);
+        writer.UInt32(header.TrackId);
         if (shape.UniformDuration)
             writer.UInt32(samples[0].Duration);
         if (shape.UniformSize)
@@ -125,7 +125,7 @@ public static class ChunkHeaderWriter
     {
         writer.Box(PrftBytes, "prft"u8);
         writer.UInt32(1u << 24 | 1);
-        writer.UInt32(InitSegmentWriter.TrackId);
+        writer.UInt32(header.TrackId);
         // NTP time: seconds since 1900 and their fraction in 2^-32. The seconds wrap in 2036, as in every NTP time stamp.
         var ticks = header.WallClockTicks - NtpEpochTicks;
         var (seconds, rest) = long.DivRem(ticks, TimeSpan.TicksPerSecond);

@@ -25,8 +25,19 @@ public static class FragmentReader
     /// <param name="tracks">The tracks of the init segment, for their defaults; fragments of other tracks are left out.</param>
     /// <param name="fragments">One for each <c>traf</c>, in order.</param>
     /// <param name="fault">Why it can't be read; null on success.</param>
-    public static bool TryRead(ReadOnlySpan<byte> data, IReadOnlyList<InitTrack> tracks, out IReadOnlyList<Fragment> fragments, out string? fault)
+    public static bool TryRead(ReadOnlySpan<byte> data, IReadOnlyList<InitTrack> tracks, out IReadOnlyList<Fragment> fragments, out string? fault) =>
+        TryRead(data, 0, tracks, out fragments, out fault);
+
+    /// <summary>As the other, when the samples are still to come: for a stream, where <c>moof</c> is in hand before <c>mdat</c>.</summary>
+    /// <param name="data">Whole boxes.</param>
+    /// <param name="following">Bytes behind them that samples may lie in, at least 0; offsets count on from <paramref name="data"/>.</param>
+    /// <param name="tracks">The tracks of the init segment, for their defaults; fragments of other tracks are left out.</param>
+    /// <param name="fragments">One for each <c>traf</c>, in order.</param>
+    /// <param name="fault">Why it can't be read; null on success.</param>
+    public static bool TryRead(
+        ReadOnlySpan<byte> data, int following, IReadOnlyList<InitTrack> tracks, out IReadOnlyList<Fragment> fragments, out string? fault)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(following);
         ArgumentNullException.ThrowIfNull(tracks);
         fragments = [];
         fault = null;
@@ -45,7 +56,7 @@ public static class FragmentReader
             {
                 if (inner.Type != BoxType.Traf)
                     continue;
-                if (!TryReadTrack(inner.Content, boxes.Offset, data.Length, tracks, sequenceNumber, out var fragment, out fault))
+                if (!TryReadTrack(inner.Content, boxes.Offset, checked(data.Length + following), tracks, sequenceNumber, out var fragment, out fault))
                     return false;
                 total += fragment?.Samples.Count ?? 0;
                 if (total > MaxSamples * 4)

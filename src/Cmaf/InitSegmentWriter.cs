@@ -6,11 +6,12 @@ namespace Millrace.Cmaf;
 /// <summary>Writes a CMAF header: <c>ftyp</c> and a <c>moov</c> of one track without samples (ISO/IEC 23000-19 §7.3.1).</summary>
 /// <remarks>
 /// There is no edit list: samples keep the composition offsets that the encoder sent (<c>trun</c> version 1), so audio and
-/// video need no shift against each other. Every rendition is a file of its own, and its track has id 1.
+/// video need no shift against each other. Every rendition is a file of its own, and its track has id 1. A file of several
+/// tracks, which is no CMAF, is for a program that takes all of them on one pipe.
 /// </remarks>
 public static class InitSegmentWriter
 {
-    /// <summary>The id of the only track.</summary>
+    /// <summary>The id of the only track, or of the first.</summary>
     public const uint TrackId = 1;
 
     // 16.16 and 2.30 fixed point: no rotation, no scaling.
@@ -19,22 +20,36 @@ public static class InitSegmentWriter
     /// <summary>Writes the header of a track of <paramref name="format"/>. Deterministic: equal formats give equal bytes.</summary>
     public static void Write(IBufferWriter<byte> output, TrackFormat format)
     {
-        ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(format);
+        Write(output, [format]);
+    }
+
+    /// <summary>Writes the header of a file with a track for each format: ids 1, 2 and so on in their order.</summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="formats">At least one.</param>
+    public static void Write(IBufferWriter<byte> output, ReadOnlySpan<TrackFormat> formats)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        if (formats.IsEmpty)
+            throw new ArgumentException("A file has at least one track.", nameof(formats));
         var writer = new BoxWriter();
-        WriteFileType(writer, format);
+        WriteFileType(writer, formats);
 
         var moov = writer.Begin("moov");
-        WriteMovieHeader(writer);
-        WriteTrack(writer, format);
+        WriteMovieHeader(writer, nextTrackId: (uint)formats.Length + TrackId);
+        for (var i = 0; i < formats.Length; i++)
+            WriteTrack(writer, (uint)i + TrackId, formats[i]);
         var mvex = writer.Begin("mvex");
-        var trex = writer.BeginFull("trex");
-        writer.UInt32(TrackId);
-        writer.UInt32(1);
-        writer.UInt32(0);
-        writer.UInt32(0);
-        writer.UInt32(format.Kind == MediaKind.Audio ? SampleFlags.Sync : SampleFlags.NonSync);
-        writer.End(trex);
+        for (var i = 0; i < formats.Length; i++)
+        {
+            var trex = writer.BeginFull("trex");
+            writer.UInt32((uint)i + TrackId);
+            writer.UInt32(1);
+            writer.UInt32(0);
+            writer.UInt32(0);
+            writer.UInt32(formats[i].Kind == MediaKind.Audio ? SampleFlags.Sync : SampleFlags.NonSync);
+            writer.End(trex);
+        }
         writer.End(mvex);
         writer.End(moov);
         output.Write(writer.Written);
@@ -48,7 +63,7 @@ public static class InitSegmentWriter
         return output.WrittenSpan.ToArray();
     }
 
-    private static void WriteFileType(BoxWriter writer, TrackFormat format)
+    private static void WriteFileType(BoxWriter writer, ReadOnlySpan<TrackFormat> formats)
     {
         var ftyp = writer.Begin("ftyp");
         writer.Type("iso6");
@@ -56,12 +71,17 @@ public static class InitSegmentWriter
         writer.Type("iso6");
         writer.Type("cmfc");
         // AV1 in ISOBMFF §2.1: files with AV1 tracks should say so.
-        if (format.Codec == Codec.Av1)
+        foreach (var format in formats)
+        {
+            if (format.Codec != Codec.Av1)
+                continue;
             writer.Type("av01");
+            break;
+        }
         writer.End(ftyp);
     }
 
-    private static void WriteMovieHeader(BoxWriter writer)
+    private static void WriteMovieHeader(BoxWriter writer, uint nextTrackId)
     {
         var mvhd = writer.BeginFull("mvhd");
         writer.Zeros(8);
@@ -74,17 +94,17 @@ public static class InitSegmentWriter
         foreach (var value in IdentityMatrix)
             writer.UInt32(value);
         writer.Zeros(24);
-        writer.UInt32(TrackId + 1);
+        writer.UInt32(nextTrackId);
         writer.End(mvhd);
     }
 
-    private static void WriteTrack(BoxWriter writer, TrackFormat format)
+    private static void WriteTrack(BoxWriter writer, uint trackId, TrackFormat format)
     {
         var trak = writer.Begin("trak");
         // Enabled, in the movie.
         var tkhd = writer.BeginFull("tkhd", 0, 3);
         writer.Zeros(8);
-        writer.UInt32(TrackId);
+        writer.UInt32(trackId);
         writer.Zeros(4);
         writer.UInt32(0);
         writer.Zeros(8);

@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Millrace.Cmaf;
+using Millrace.Core;
+using Millrace.Media;
+
+namespace Millrace.Transcoding.Tests;
+
+/// <summary>The ffmpeg of this machine; a test that needs it skips and says so when there is none.</summary>
+internal static class Tool
+{
+    private static readonly Lazy<(Ffmpeg? Found, string? Fault)> Search = new(() => Ffmpeg.TryFind(new TranscodingOptions(), out var found, out var fault) ? (found, null) : (null, fault));
+
+    public static Ffmpeg Ffmpeg
+    {
+        get
+        {
+            Assert.SkipWhen(Search.Value.Found is null, Search.Value.Fault ?? "");
+            return Search.Value.Found!;
+        }
+    }
+
+    /// <summary>Runs a program to its end and returns what it wrote; fails when it says something is wrong.</summary>
+    public static byte[] Run(string program, string arguments)
+    {
+        Process process;
+        try
+        {
+            process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip(program + " is missing");
+            throw;
+        }
+        using (process)
+        {
+            process.StandardInput.Close();
+            var errors = process.StandardError.ReadToEndAsync();
+            using var output = new MemoryStream();
+            process.StandardOutput.BaseStream.CopyTo(output);
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, errors.GetAwaiter().GetResult());
+            return output.ToArray();
+        }
+    }
+}
+
+/// <summary>A clip that ffmpeg made, as the access units that Ingest would have made of it.</summary>
+internal sealed class Clip
+{
+    private static readonly ConcurrentDictionary<string, Clip> Clips = new();
+
+    private Clip(IReadOnlyList<ClipTrack> tracks) => Tracks = tracks;
+
+    public IReadOnlyList<ClipTrack> Tracks { get; }
+
+    public VideoFormat? Video => Tracks.Select(track => track.Format).OfType<VideoFormat>().SingleOrDefault();
+
+    public AudioFormat? Audio => Tracks.Select(track => track.Format).OfType<AudioFormat>().SingleOrDefault();
+
+    /// <summary>Makes a clip with these inputs and encoders, once.</summary>
+    public static Clip Make(string arguments) => Clips.GetOrAdd(arguments, static arguments =>
+    {
+        var file = Tool.Run("ffmpeg", $"-v error {arguments} -video_track_timescale 90000 -f mp4 "
+            + "-movflags +empty_moov+delay_moov+default_base_moof+frag_custom -frag_duration 1 -use_editlist 0 pipe:1");
+        Assert.True(InitSegmentReader.TryRead(file, out var tracks, out var fault), fault);
+        Assert.True(FragmentReader.TryRead(file, tracks, out var fragments, out fault), fault);
+        return new Clip([.. tracks.Select(track => new ClipTrack(track.Format, [.. fragments.Where(fragment => fragment.TrackId == track.Id)
+            .SelectMany(fragment => fragment.Samples.Select(sample => new ClipUnit(fragment.DecodeTime, sample.Sample,
+                file.AsSpan(sample.Offset, sample.Sample.Size).ToArray())))]))]);
+    });
+
+    /// <summary>Test pictures in H.264 with two B-frames, one key frame each <paramref name="gop"/> frames.</summary>
+    public static Clip Pictures(string size = "320x180", int rate = 30, double seconds = 3, int gop = 30, string more = "-bf 2") =>
+        Make($"-f lavfi -i testsrc2=s={size}:r={rate} -t {seconds.ToString(System.Globalization.CultureInfo.InvariantCulture)} -c:v libx264 -preset ultrafast -g {gop} -sc_threshold 0 -b:v 500k {more}");
+
+    /// <summary>All tracks' units by decode time, moved by <paramref name="start"/> seconds, in an arena's memory.</summary>
+    public IEnumerable<(MediaKind Kind, AccessUnit Unit)> Units(MediaArena arena, double start = 0) =>
+        Tracks.SelectMany(track => track.Units.Select(unit => (track.Format, unit)))
+            .OrderBy(item => (double)item.unit.DecodeTime / item.Format.Timescale)
+            .Select(item => (item.Format.Kind, new AccessUnit(arena.Copy(item.unit.Bytes), item.unit.DecodeTime + (long)(start * item.Format.Timescale),
+                item.unit.Sample.CompositionOffset, item.Format.Kind == MediaKind.Audio ? item.unit.Sample.Duration : 0, item.unit.Sample.IsSync, 0)));
+
+    public SourceFacts Facts(double rate = 30, int target = 2) => new(Video, Audio, rate, 0, 0, false, target);
+}
+
+internal sealed record ClipTrack(TrackFormat Format, IReadOnlyList<ClipUnit> Units)
+{
+    public IEnumerable<long> PresentationTimes => Units.Select(unit => unit.DecodeTime + unit.Sample.CompositionOffset).Order();
+
+    public IEnumerable<long> KeyTimes => Units.Where(unit => unit.Sample.IsSync).Select(unit => unit.DecodeTime + unit.Sample.CompositionOffset);
+}
+
+internal sealed record ClipUnit(long DecodeTime, Sample Sample, byte[] Bytes);
