@@ -1,3 +1,5 @@
+using Millrace.Transcoding;
+
 namespace Millrace.Server.Options;
 
 /// <summary>Rewinding: section <c>Dvr</c>. One value works today; the others stop the start and say so.</summary>
@@ -16,13 +18,6 @@ public enum DvrMode
     Window,
     /// <summary>The beginning. Not there yet.</summary>
     Full,
-}
-
-/// <summary>Further renditions: section <c>Transcoding</c>.</summary>
-public sealed class TranscodingOptions
-{
-    /// <summary>The renditions to make beside the publisher's own: <c>off</c>, <c>auto</c> or a list. Only <c>off</c> is there yet.</summary>
-    public string Ladder { get; set; } = "off";
 }
 
 /// <summary>Where recorded media is kept: section <c>Storage</c>.</summary>
@@ -91,8 +86,11 @@ internal static class LaterRules
     public static IEnumerable<string> Check(DvrOptions options) =>
         options.Mode == DvrMode.Off ? [] : [NotYet("Dvr:Mode", options.Mode, "off: viewers can go back as far as Packaging:Window")];
 
+    // `auto`, which the class has as its default, cannot be told from saying nothing: both are off until the ladder is wired in.
     public static IEnumerable<string> Check(TranscodingOptions options) =>
-        string.Equals(options.Ladder, "off", StringComparison.OrdinalIgnoreCase) ? [] : [NotYet("Transcoding:Ladder", options.Ladder, "off: viewers get the publisher's own rendition")];
+        options.Check().Concat(LadderText.TryParse(options.Ladder, out var mode, out _, out _) && mode == LadderMode.List
+            ? [NotYet("Transcoding:Ladder", options.Ladder, "off: viewers get the publisher's own rendition")]
+            : []);
 
     public static IEnumerable<string> Check(StorageOptions options) =>
         options.Kind == StorageKind.Disk ? [] : [NotYet("Storage:Kind", options.Kind, "disk: files under Data:Path")];

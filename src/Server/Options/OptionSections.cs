@@ -4,6 +4,7 @@ using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Server.Http;
 using Millrace.Server.Rtmp;
+using Millrace.Transcoding;
 
 namespace Millrace.Server.Options;
 
