@@ -50,6 +50,7 @@ public sealed class Transcoder : IDisposable
     private TranscoderState state = TranscoderState.Starting;
     private string? stateReason;
     private string? killReason;
+    private bool isRenewing;
     private IReadOnlyList<string> errorsBefore = [];
     private int restarts;
     private long outputUnits;
@@ -110,6 +111,15 @@ public sealed class Transcoder : IDisposable
             }
         }
     }
+
+    /// <summary>
+    /// Access units after which a child is replaced at the next key frame: ffmpeg 5.1's demuxer remembers every fragment, some
+    /// 170 bytes each. A million are nine hours of 30 frames a second; the viewers see rungs that are a second late once.
+    /// </summary>
+    internal int UnitsOfAChild { get; init; } = 1_000_000;
+
+    /// <summary>Children that were replaced for that reason; no faults, and not among the restarts.</summary>
+    internal int Renewals { get; private set; }
 
     /// <summary>The running child's process id; null between two children.</summary>
     public int? ProcessId
@@ -194,11 +204,16 @@ public sealed class Transcoder : IDisposable
             lock (gate)
             {
                 // Finished, and all of it came out; or there is no use in another try for a tail that nobody may wait for.
-                if (isDisposed || (isFinishing && (outcome is null || !buffer.HasNext)))
+                if (isDisposed || (isFinishing && !buffer.HasNext))
                 {
                     reason = null;
                     break;
                 }
+            }
+            if (outcome is null)
+            {
+                Renewals++;
+                continue;
             }
             var lived = time.GetElapsedTime(startedAt);
             if (!policy.TryNext(lived, outputUnits > before, out var delay))
@@ -234,7 +249,10 @@ public sealed class Transcoder : IDisposable
         }
     }
 
-    /// <summary>Runs one child to its end. Null when it ended by itself behind everything that was fed; else why it ended.</summary>
+    /// <summary>
+    /// Runs one child to its end. Null when it ended by itself behind everything that it was fed, because it was finished or is
+    /// to be renewed; else why it ended.
+    /// </summary>
     private string? RunChild()
     {
         FfmpegChild running;
@@ -253,6 +271,7 @@ public sealed class Transcoder : IDisposable
                 buffer.Rewind();
                 child = running;
                 killReason = null;
+                isRenewing = false;
                 lastOutputAt = time.GetTimestamp();
                 fedSinceOutput = 0;
                 speed.Reset();
@@ -276,7 +295,7 @@ public sealed class Transcoder : IDisposable
             feeder.Join();
             lock (gate)
             {
-                if (finished && isFinishing && !buffer.HasNext && end == "it ended")
+                if (finished && end == "it ended" && ((isFinishing && !buffer.HasNext) || isRenewing))
                     return null;
                 var said = errorsBefore.Count > 0 ? $" It said: {errorsBefore[^1]}" : "";
                 return (killReason ?? fault ?? end) + "." + said;
@@ -291,7 +310,7 @@ public sealed class Transcoder : IDisposable
         {
             var input = new ChildInput(running.Input, [.. InputFormats()]);
             input.WriteFormats();
-            while (TryTake(running, out var entry))
+            for (var fed = 0; TryTake(running, fed, out var entry); fed++)
             {
                 try
                 {
@@ -310,7 +329,7 @@ public sealed class Transcoder : IDisposable
         }
     }
 
-    private bool TryTake(FfmpegChild running, out UnitBuffer.Entry entry)
+    private bool TryTake(FfmpegChild running, int fed, out UnitBuffer.Entry entry)
     {
         lock (gate)
         {
@@ -319,6 +338,12 @@ public sealed class Transcoder : IDisposable
                 entry = default;
                 if (child != running || isDisposed)
                     return false;
+                if (fed >= UnitsOfAChild && buffer.IsKeyNext)
+                {
+                    isRenewing = true;
+                    lastFedAt = time.GetTimestamp();
+                    return false;
+                }
                 if (buffer.TryTake(out entry))
                     return true;
                 if (isFinishing)
@@ -442,7 +467,7 @@ public sealed class Transcoder : IDisposable
             if (child is null || killReason is not null || time.GetElapsedTime(lastOutputAt) < options.HangTimeout)
                 return;
             var flows = fedSinceOutput >= UnitsOfAHang && time.GetElapsedTime(lastFedAt) < options.HangTimeout;
-            if (!flows && !isFinishing)
+            if (!flows && !isFinishing && !isRenewing)
                 return;
             killReason = string.Create(CultureInfo.InvariantCulture, $"it gave nothing out for {options.HangTimeout.TotalSeconds:0.#} s while media came in");
             child.Kill();

@@ -44,6 +44,9 @@ internal sealed class UnitBuffer
     /// <summary>Whether units wait.</summary>
     public bool HasNext => next < end;
 
+    /// <summary>Whether the next unit that waits is a key frame.</summary>
+    public bool IsKeyNext => next < end && this[next] is { } entry && entry.Kind == primary && entry.Unit.IsRandomAccess;
+
     /// <summary>Bytes kept.</summary>
     public long Bytes => bytes;
 
