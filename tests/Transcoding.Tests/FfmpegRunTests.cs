@@ -150,6 +150,27 @@ public sealed class FfmpegRunTests
         Assert.InRange(child.Units[0].Count, times.Count / 3, times.Count * 2 / 3);
     }
 
+    /// <summary>
+    /// The picture's size and the shape of its pixels change in mid-stream, by parameter sets in front of a key frame and not
+    /// by a new configuration: the rungs go on in their own size.
+    /// </summary>
+    [Theory]
+    [InlineData("320x180", "4/3")]
+    [InlineData("640x360", "1/1")]
+    public void Run_PictureChangesInMidStream_RungsGoOn(string size, string aspect)
+    {
+        const string Encoder = "-c:v libx264 -preset ultrafast -bf 0 -g 30";
+        var first = Clip.Make($"-f lavfi -i testsrc2=s=320x180:r=30 -t 1 {Encoder}");
+        var second = Clip.Make($"-f lavfi -i testsrc2=s={size}:r=30 -t 1 -vf setsar={aspect} {Encoder}");
+        var clip = first.Then(second);
+        var child = Child.Run(Plan(clip, "180p@300k,96p@100k"), clip, start: 10);
+        for (var rung = 0; rung < 2; rung++)
+        {
+            Assert.Equal(clip.Tracks[0].PresentationTimes.Select(time => time + 900_000), child.Times(rung));
+            Assert.Equal(clip.Tracks[0].KeyTimes.Select(time => time + 900_000), child.Keys(rung));
+        }
+    }
+
     [Fact]
     public void Run_NegativeOffsets_KeepTheirPresentationTimes()
     {

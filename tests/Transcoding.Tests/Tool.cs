@@ -75,6 +75,22 @@ internal sealed class Clip
     public static Clip Pictures(string size = "320x180", int rate = 30, double seconds = 3, int gop = 30, string more = "-bf 2") =>
         Make($"-f lavfi -i testsrc2=s={size}:r={rate} -t {seconds.ToString(System.Globalization.CultureInfo.InvariantCulture)} -c:v libx264 -preset ultrafast -g {gop} -sc_threshold 0 -b:v 500k {more}");
 
+    /// <summary>Another clip's pictures behind this one's, in the same track: the other's parameter sets stand in its first key frame.</summary>
+    public Clip Then(Clip other)
+    {
+        var record = other.Video!.Configuration.Span;
+        // avcC (ISO/IEC 14496-15 §5.3.3.1) with one set of each kind: 6 bytes, length, set, count, length, set.
+        var sps = record.Slice(8, record[6] << 8 | record[7]);
+        var behind = record[(8 + sps.Length)..];
+        var pps = behind.Slice(3, behind[1] << 8 | behind[2]);
+        byte[] sets = [0, 0, (byte)(sps.Length >> 8), (byte)sps.Length, .. sps, 0, 0, (byte)(pps.Length >> 8), (byte)pps.Length, .. pps];
+        var own = Tracks[0].Units;
+        var begin = own[^1].DecodeTime + own[^1].Sample.Duration;
+        return new Clip([new ClipTrack(Video!, [.. own, .. other.Tracks[0].Units.Select(unit => unit.Sample.IsSync
+            ? new ClipUnit(unit.DecodeTime + begin, unit.Sample with { Size = sets.Length + unit.Bytes.Length }, [.. sets, .. unit.Bytes])
+            : unit with { DecodeTime = unit.DecodeTime + begin })])]);
+    }
+
     /// <summary>All tracks' units by decode time, moved by <paramref name="start"/> seconds, in an arena's memory.</summary>
     public IEnumerable<(MediaKind Kind, AccessUnit Unit)> Units(MediaArena arena, double start = 0) =>
         Tracks.SelectMany(track => track.Units.Select(unit => (track.Format, unit)))
