@@ -1,6 +1,7 @@
 using Millrace.Core;
 using Millrace.Media;
 using Millrace.Packaging;
+using Millrace.Transcoding;
 
 namespace Millrace.Ingest;
 
@@ -33,6 +34,7 @@ public sealed class Broadcast
     private readonly PackagingOptions packaging;
     private readonly IBroadcastSinkFactory sinks;
     private readonly MediaBlockPool pool;
+    private readonly BroadcastLadder ladder;
     private PublishSession? session;
     private PeriodDiscovery? discovery;
     private IBroadcastSink? sink;
@@ -60,13 +62,15 @@ public sealed class Broadcast
     private int picturesOfGop;
     private double frameRate;
     private double gopSeconds;
+    private double longestGop;
+    private double declaredVideoBits;
     private long keyReceivedAt;
     private double newestVideo;
     private double newestAudio;
 
     internal Broadcast(
         ChannelName channel, BroadcastId id, DateTimeOffset startedAt, IngestOptions ingest, PackagingOptions packaging,
-        IBroadcastSinkFactory sinks, MediaBlockPool pool)
+        IBroadcastSinkFactory sinks, MediaBlockPool pool, Ladders? ladders)
     {
         Channel = channel;
         Id = id;
@@ -75,6 +79,7 @@ public sealed class Broadcast
         this.packaging = packaging;
         this.sinks = sinks;
         this.pool = pool;
+        ladder = new BroadcastLadder(this, ladders);
     }
 
     /// <summary>Whose it is.</summary>
@@ -104,7 +109,7 @@ public sealed class Broadcast
                 keyReceivedAt == 0 ? null : new DateTimeOffset(keyReceivedAt, TimeSpan.Zero),
                 session is null ? null : new DateTimeOffset(session.LastReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0, session?.RecentDamage ?? 0,
                 session?.AudioError ?? 0, video is null || audio is null ? 0 : newestAudio - newestVideo,
-                all, repairs, packager?.Counters ?? default);
+                all, repairs, packager?.Counters ?? default, ladder.ReadHealth());
         }
     }
 
@@ -139,6 +144,7 @@ public sealed class Broadcast
             clockContinues = false;
             lost = null;
             videoSeen = double.NaN;
+            longestGop = declaredVideoBits = 0;
         }
     }
 
@@ -159,7 +165,10 @@ public sealed class Broadcast
             discovery = null;
             keyTime = long.MinValue;
             if (packager is { IsOpen: true })
+            {
                 packager.EndPeriod();
+                ladder.EndPeriod();
+            }
             if (state == BroadcastState.OnAir)
             {
                 state = BroadcastState.Suspended;
@@ -179,21 +188,26 @@ public sealed class Broadcast
             if (session is not null)
                 Detach(session);
             state = BroadcastState.Ended;
+            ladder.Close();
+            packager?.CloseDerived();
             sink?.End();
             packager?.Dispose();
             return true;
         }
     }
 
-    /// <summary>Metadata says which tracks are to come.</summary>
-    internal void Expect(PublishSession from, bool? hasVideo, bool? hasAudio)
+    /// <summary>Metadata says which tracks are to come, and how many bits of video.</summary>
+    internal void Expect(PublishSession from, StreamMetadata metadata)
     {
         lock (gate)
         {
-            if (session != from || discovery is null)
+            if (session != from)
                 return;
-            discovery.ExpectVideo = hasVideo;
-            discovery.ExpectAudio = hasAudio;
+            declaredVideoBits = Math.Clamp(metadata.VideoKilobits ?? 0, 0, 1e6) * 1000;
+            if (discovery is null)
+                return;
+            discovery.ExpectVideo = metadata.HasVideo;
+            discovery.ExpectAudio = metadata.HasAudio;
         }
     }
 
@@ -252,6 +266,9 @@ public sealed class Broadcast
                 FindVideo();
             else
                 LoseVideo();
+            // Other renditions need a new period, which begins where players can begin.
+            if (discovery is null && (kind == MediaKind.Video ? unit.IsRandomAccess : video is null) && ladder.WantsPeriod(Facts(frameRate)))
+                discovery = new PeriodDiscovery { Video = video, Audio = audio };
             if (discovery is null)
                 Hand(kind, unit);
             else if (packager is { IsOpen: true })
@@ -336,8 +353,8 @@ public sealed class Broadcast
     {
         var next = discovery!;
         discovery = null;
-        if (packager is { IsOpen: true })
-            packager.EndPeriod();
+        packager?.EndPeriod();
+        packager?.CloseDerived();
         var leadIndex = next.Lead();
         var lead = next.Held[leadIndex].Unit;
         video = next.Video;
@@ -359,13 +376,24 @@ public sealed class Broadcast
         var own = video is null ? audioShift : videoShift;
         var start = new MediaTime(lead.PresentationTime + own, timescale);
 
-        var renditions = new List<PeriodRendition>(2);
-        if (video is not null)
+        var rungs = ladder.Plan(Facts(next.FramesPerSecond > 0 ? next.FramesPerSecond : frameRate));
+        var renditions = new List<PeriodRendition>(2 + rungs.Count);
+        var tracks = new int[rungs.Count];
+        if (ladder.IsNormalized)
+            renditions.Add(rungs[0]);
+        else if (video is not null)
             renditions.Add(new PeriodRendition(VideoRendition, video));
         if (audio is not null)
             renditions.Add(new PeriodRendition(AudioRendition, audio));
+        for (var i = ladder.IsNormalized ? 1 : 0; i < rungs.Count; i++)
+        {
+            tracks[i] = renditions.Count;
+            renditions.Add(rungs[i]);
+        }
         var wallClock = new DateTimeOffset(next.WallClockOf((double)lead.DecodeTime / timescale), TimeSpan.Zero);
-        packager.BeginPeriod(start, lead.DecodeTime + own, wallClock, renditions);
+        // An encoder here gives its pictures out in the order in which they are shown.
+        packager.BeginPeriod(start, ladder.IsNormalized ? start.Ticks : lead.DecodeTime + own, wallClock, renditions);
+        ladder.Start(tracks);
         state = BroadcastState.OnAir;
 
         for (var i = 0; i < next.Held.Count; i++)
@@ -399,14 +427,62 @@ public sealed class Broadcast
     /// <summary>Hands an access unit to the open period, on the broadcast's clock.</summary>
     private void Hand(MediaKind kind, in AccessUnit unit)
     {
-        if (kind == MediaKind.Video)
-        {
-            packager!.Append(0, unit with { DecodeTime = unit.DecodeTime + videoShift });
-            return;
-        }
-        var decodeTime = unit.DecodeTime + audioShift;
-        packager!.Append(video is null ? 0 : 1, unit with { DecodeTime = decodeTime });
+        var own = unit with { DecodeTime = unit.DecodeTime + (kind == MediaKind.Video ? videoShift : audioShift) };
+        ladder.Feed(kind, own);
+        if (kind == MediaKind.Audio)
+            packager!.Append(video is null ? 0 : 1, own);
+        else if (ladder.IsNormalized)
+            own.Payload.Release();
+        else
+            packager!.Append(0, own);
     }
+
+    private SourceFacts Facts(double framesPerSecond)
+    {
+        var target = (int)Math.Max(1, Math.Ceiling(packaging.SegmentDuration.TotalSeconds));
+        return new SourceFacts(video, audio, framesPerSecond, (long)declaredVideoBits, longestGop, HasUnusableKeyframes: false, target)
+        {
+            SegmentSeconds = packaging.SegmentDuration.TotalSeconds,
+        };
+    }
+
+    /// <summary>A rung's encoder has begun, and says what it makes.</summary>
+    internal void SetDerivedFormat(PeriodLadder from, int track, TrackFormat format)
+    {
+        lock (gate)
+        {
+            if (TakesFrom(from) && !packager!.SetFormat(track, format))
+                from.IsUnfit = true;
+        }
+    }
+
+    /// <summary>Takes over an access unit that was made of the source's; releases it when its period is over.</summary>
+    internal void AppendDerived(PeriodLadder from, int track, in AccessUnit unit)
+    {
+        lock (gate)
+        {
+            if (TakesFrom(from) && !from.IsUnfit)
+                packager!.Append(track, unit);
+            else
+                unit.Payload.Release();
+        }
+    }
+
+    /// <summary>What makes the further renditions says how it does.</summary>
+    internal void ChangeLadder(PeriodLadder from, TranscoderState to, string? reason)
+    {
+        lock (gate)
+        {
+            if (!ladder.IsCurrent(from))
+                return;
+            ladder.Change(to, reason);
+            // The tail is out, or none comes.
+            if (to is TranscoderState.Ended or TranscoderState.Failed)
+                packager!.CloseDerived();
+        }
+    }
+
+    private bool TakesFrom(PeriodLadder from) => ladder.IsCurrent(from) && packager is { } open && (open.IsOpen || open.HasTail);
 
     private void Measure(MediaKind kind, in AccessUnit unit)
     {
@@ -422,6 +498,7 @@ public sealed class Broadcast
             if (keyTime != long.MinValue && unit.DecodeTime > keyTime)
             {
                 gopSeconds = (double)(unit.DecodeTime - keyTime) / VideoFormat.VideoTimescale;
+                longestGop = Math.Max(longestGop, gopSeconds);
                 frameRate = picturesOfGop / gopSeconds;
             }
             keyTime = unit.DecodeTime;

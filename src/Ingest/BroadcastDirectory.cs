@@ -19,6 +19,7 @@ public sealed class BroadcastDirectory : IDisposable
     private readonly IBroadcastSinkFactory sinks;
     private readonly MediaBlockPool pool;
     private readonly TimeProvider time;
+    private readonly Ladders? ladders;
     private readonly IngestTotals totals = new();
     private bool stopped;
 
@@ -27,14 +28,17 @@ public sealed class BroadcastDirectory : IDisposable
     /// <param name="sinks">Where media goes.</param>
     /// <param name="pool">Memory for media.</param>
     /// <param name="time">Wall clock and timers.</param>
+    /// <param name="ladders">What makes further renditions, or null: viewers get the publisher's own.</param>
     public BroadcastDirectory(
-        IngestOptions ingest, PackagingOptions packaging, IBroadcastSinkFactory sinks, MediaBlockPool pool, TimeProvider time)
+        IngestOptions ingest, PackagingOptions packaging, IBroadcastSinkFactory sinks, MediaBlockPool pool, TimeProvider time,
+        Ladders? ladders = null)
     {
         this.ingest = ingest;
         this.packaging = packaging;
         this.sinks = sinks;
         this.pool = pool;
         this.time = time;
+        this.ladders = ladders;
     }
 
     /// <summary>A publisher came to a channel: a new broadcast, or one that goes on.</summary>
@@ -94,7 +98,7 @@ public sealed class BroadcastDirectory : IDisposable
             }
             if (entry is null)
             {
-                entry = new Entry(new Broadcast(channel, BroadcastId.New(now), now, ingest, packaging, sinks, pool));
+                entry = new Entry(new Broadcast(channel, BroadcastId.New(now), now, ingest, packaging, sinks, pool, ladders));
                 entries.Add(channel, entry);
                 totals.Begin(entry.Broadcast);
             }

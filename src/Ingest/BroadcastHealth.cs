@@ -33,6 +33,7 @@ public enum BroadcastState
 /// <param name="Ingest">What came and was dropped, over all sessions.</param>
 /// <param name="Repairs">Timestamp repairs, over all sessions.</param>
 /// <param name="Packaging">What packaging had to bend.</param>
+/// <param name="Ladder">How the further renditions do, or null where none are made.</param>
 public sealed record BroadcastHealth(
     BroadcastState State,
     int Sessions,
@@ -50,4 +51,5 @@ public sealed record BroadcastHealth(
     double AudioVideoSkew,
     IngestCounters Ingest,
     RepairCounters Repairs,
-    PackagingCounters Packaging);
+    PackagingCounters Packaging,
+    LadderHealth? Ladder);

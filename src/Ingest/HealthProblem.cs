@@ -1,5 +1,6 @@
 using System.Globalization;
 using Millrace.Packaging;
+using Millrace.Transcoding;
 
 namespace Millrace.Ingest;
 
@@ -49,6 +50,8 @@ public sealed record HealthProblem(string Code, string Message)
                 ? new("video_late", Text($"The newest picture is {skew:0.0} s behind the audio. The encoder is overloaded, or its video has stopped."))
                 : new("audio_late", Text($"The newest audio is {-skew:0.0} s behind the picture. Its source has stopped, or is delayed; what is missing is filled with silence.")));
         }
+        if (health.Ladder is { } ladder)
+            found.AddRange(Of(ladder));
         if (Math.Abs(health.AudioError) > AudibleSeconds)
         {
             found.Add(new("audio_drift", Text(
@@ -65,6 +68,20 @@ public sealed record HealthProblem(string Code, string Message)
                 $"{health.BitsPerSecond / 1e6:0.0} Mbit/s come in; over {ingest.MaxBitrate / 1e6:0.#} Mbit/s (Ingest:MaxBitrate) the publisher is closed.")));
         }
         return found;
+    }
+
+    private static IEnumerable<HealthProblem> Of(LadderHealth ladder)
+    {
+        if (ladder.State == TranscoderState.Failed)
+            yield return new("ladder_failed", $"There are no further renditions: {ladder.Reason} Viewers get the source; another attempt follows within a minute.");
+        else if (ladder.State is null && ladder.Reason is not null)
+            yield return new("ladder_missing", $"There are no further renditions: {ladder.Reason}");
+        else if (ladder.State == TranscoderState.Restarting)
+            yield return new("ladder_restarting", $"The further renditions have a gap: {ladder.Reason}");
+        if (ladder.Shed > 0)
+            yield return new("ladder_shed", Text($"{ladder.Shed} renditions were given up, because this machine does not keep up with them."));
+        if (ladder.NormalizeReason is { } reason)
+            yield return new("source_normalized", $"The picture is encoded again for viewers. {reason}");
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

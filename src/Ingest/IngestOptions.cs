@@ -76,4 +76,11 @@ public sealed class IngestOptions
     /// </summary>
     [Range(1, 10_000)]
     public int MaxDamagedUnits { get; set; } = 100;
+
+    /// <summary>
+    /// Pixels of a picture up to which further renditions are made of it. 65536 to 2^28, default 8847360 (4096×2160): decoding
+    /// takes memory and time by the pixel, before anything is known of the stream. A larger one is shown as it came.
+    /// </summary>
+    [Range(65_536, 268_435_456)]
+    public int MaxPixels { get; set; } = 4096 * 2160;
 }

@@ -54,6 +54,9 @@ internal sealed class PeriodDiscovery : IDisposable
     /// <summary>Decode times of the first pictures in milliseconds.</summary>
     public ReadOnlySpan<double> Pictures => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(pictures);
 
+    /// <summary>Pictures per second, by their decode times; 0 when there are too few.</summary>
+    public double FramesPerSecond => pictures is [var first, .., var last] && last > first ? (pictures.Count - 1) * 1000 / (last - first) : 0;
+
     /// <summary>Samples of the first audio frame, or 0.</summary>
     public uint AudioFrameSamples { get; private set; }
 

@@ -113,7 +113,7 @@ public sealed class PublishSession : IDisposable
         counters.DataMessages++;
         var data = StreamData.From(message);
         if (data is StreamMetadata metadata)
-            Broadcast.Expect(this, metadata.HasVideo, metadata.HasAudio);
+            Broadcast.Expect(this, metadata);
         directory.Report(Broadcast, data);
         return null;
     }

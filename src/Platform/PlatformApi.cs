@@ -102,6 +102,7 @@ public sealed class PlatformApi
             State = document.State == HealthState.Ok && problems.Count > 0 ? HealthState.Attention : document.State,
             Problems = [.. problems.Select(problem => new ErrorDetail(problem.Code, problem.Message))],
             Ingest = IngestHealth.Of(health, time.GetUtcNow()),
+            Transcoding = TranscodingHealth.Of(health.Ladder),
         };
     }
 

@@ -21,10 +21,12 @@ internal sealed record ChannelDocument(
 /// <param name="Audio">The audio that came in, or null.</param>
 /// <param name="Problems">What the streamer or the operator can change, or null where only the state was asked for.</param>
 /// <param name="Ingest">What comes in, or null where only the state was asked for.</param>
+/// <param name="Transcoding">The further renditions, or null where only the state was asked for.</param>
 internal sealed record HealthDocument(
     string State, VideoHealth? Video, AudioHealth? Audio,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ErrorDetail>? Problems = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IngestHealth? Ingest = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IngestHealth? Ingest = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] TranscodingHealth? Transcoding = null);
 
 /// <summary>The words for a broadcast's state.</summary>
 internal static class HealthState

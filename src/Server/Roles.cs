@@ -9,6 +9,7 @@ using Millrace.Platform;
 using Millrace.Server.Demo;
 using Millrace.Server.Options;
 using Millrace.Server.Rtmp;
+using Millrace.Server.Transcoding;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 
@@ -22,6 +23,7 @@ internal static class Roles
         AddMetrics(services);
         AddPlatform(services, configuration);
         AddOrigin(services, configuration);
+        TranscodingRole.Add(services, configuration);
         AddIngest(services, configuration);
         RtmpRole.Add(services);
         if (demo)
@@ -50,7 +52,7 @@ internal static class Roles
         services.AddSingleton(MediaBlockPool.Shared);
         services.AddSingleton(provider => new BroadcastDirectory(
             configuration.Get<IngestOptions>(), configuration.Get<PackagingOptions>(), provider.GetRequiredService<IBroadcastSinkFactory>(),
-            provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Ladders>()));
         services.AddSingleton<IngestMetrics>();
         services.AddSingleton(provider => new Admission(configuration.Get<IngestOptions>(), provider.GetRequiredService<IStreamKeys>()));
     }

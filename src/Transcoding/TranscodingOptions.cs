@@ -62,6 +62,9 @@ public sealed class TranscodingOptions
     [Range(0L, 1_000_000_000_000L)]
     public long MaxPixelsPerSecond { get; set; }
 
+    /// <summary>Anything is to be made for some channel.</summary>
+    public bool IsWanted => !Ladder.Equals("off", StringComparison.OrdinalIgnoreCase) || Channels.Count > 0;
+
     /// <summary>The ladder's text for a channel: its own from <see cref="Channels"/>, or <see cref="Ladder"/>.</summary>
     public string LadderOf(string? channel)
     {

@@ -58,7 +58,6 @@ public sealed class ConfigurationTests
 
     [Theory]
     [InlineData("Dvr:Mode", "off", "full")]
-    [InlineData("Transcoding:Ladder", "off", "480p@1200k")]
     [InlineData("Storage:Kind", "disk", "s3")]
     [InlineData("Database:Kind", "sqlite", "postgres")]
     [InlineData("Cluster:Kind", "LOCAL", "redis")]

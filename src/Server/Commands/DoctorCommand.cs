@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
@@ -6,6 +5,7 @@ using Millrace.Platform;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
 using Millrace.Server.Rtmp;
+using Millrace.Transcoding;
 
 namespace Millrace.Server.Commands;
 
@@ -22,7 +22,7 @@ public static class DoctorCommand
         var rtmp = configuration.Get<RtmpOptions>();
         List<Finding> findings =
         [
-            await CheckFfmpegAsync(),
+            CheckFfmpeg(configuration.Get<TranscodingOptions>()),
             CheckPort("Http:Port", http.Address, http.Port),
             CheckPort("Rtmp:Port", rtmp.Address, rtmp.Port),
             CheckStorage(path),
@@ -38,26 +38,11 @@ public static class DoctorCommand
         return findings.Any(finding => finding is { IsGood: false, IsNeeded: true }) ? 1 : 0;
     }
 
-    private static async Task<Finding> CheckFfmpegAsync()
+    private static Finding CheckFfmpeg(TranscodingOptions options)
     {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo("ffmpeg", ["-hide_banner", "-version"])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!;
-            var line = await process.StandardOutput.ReadLineAsync() ?? "";
-            await process.StandardOutput.ReadToEndAsync();
-            await process.WaitForExitAsync();
-            return process.ExitCode == 0
-                ? new(true, false, "ffmpeg", string.Join(' ', line.Split(' ').Take(3)))
-                : new(false, false, "ffmpeg", $"ends with code {process.ExitCode}; --demo needs it. Install it again: apt-get install ffmpeg");
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            return new(false, false, "ffmpeg", "is not installed; --demo needs it. Install it: apt-get install ffmpeg");
-        }
+        if (!Ffmpeg.TryFind(options, out var ffmpeg, out var fault))
+            return new(false, options.IsWanted, "ffmpeg", $"{fault} Without it viewers get the publisher's own rendition only; --Transcoding:Ladder=off wants no other.");
+        return new(true, false, "ffmpeg", $"{ffmpeg!.Version} at {ffmpeg.Path}, encoders: {ffmpeg.Encoders.Name}. {string.Join(' ', ffmpeg.Notes)}".TrimEnd());
     }
 
     private static Finding CheckPort(string key, string address, int port)

@@ -1,5 +1,3 @@
-using Millrace.Transcoding;
-
 namespace Millrace.Server.Options;
 
 /// <summary>Rewinding: section <c>Dvr</c>. One value works today; the others stop the start and say so.</summary>
@@ -85,12 +83,6 @@ internal static class LaterRules
 {
     public static IEnumerable<string> Check(DvrOptions options) =>
         options.Mode == DvrMode.Off ? [] : [NotYet("Dvr:Mode", options.Mode, "off: viewers can go back as far as Packaging:Window")];
-
-    // `auto`, which the class has as its default, cannot be told from saying nothing: both are off until the ladder is wired in.
-    public static IEnumerable<string> Check(TranscodingOptions options) =>
-        options.Check().Concat(LadderText.TryParse(options.Ladder, out var mode, out _, out _) && mode == LadderMode.List
-            ? [NotYet("Transcoding:Ladder", options.Ladder, "off: viewers get the publisher's own rendition")]
-            : []);
 
     public static IEnumerable<string> Check(StorageOptions options) =>
         options.Kind == StorageKind.Disk ? [] : [NotYet("Storage:Kind", options.Kind, "disk: files under Data:Path")];

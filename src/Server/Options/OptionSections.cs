@@ -21,7 +21,7 @@ public static class OptionSections
         OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
         OptionSection.Of<DvrOptions>("Dvr", LaterRules.Check),
-        OptionSection.Of<TranscodingOptions>("Transcoding", LaterRules.Check),
+        OptionSection.Of<TranscodingOptions>("Transcoding", options => options.Check()),
         OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
         OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),
         OptionSection.Of<ClusterOptions>("Cluster", LaterRules.Check),

@@ -55,9 +55,12 @@ internal sealed class HlsViewer
         }
     }
 
-    private HlsRendition Rendition(string? uri)
+    /// <summary>The rendition behind a URI of the multivariant playlist.</summary>
+    /// <param name="uri">As it stands there.</param>
+    /// <param name="isDerived">It is made by an encoder beside the source, which may break: a segment may hold less than it lasts.</param>
+    public HlsRendition Rendition(string? uri, bool isDerived = false)
     {
         Assert.True(uri is not null, $"No such rendition.\n{Master.Text}");
-        return new HlsRendition(Server, new Uri(MasterUri, uri));
+        return new HlsRendition(Server, new Uri(MasterUri, uri), isDerived);
     }
 }

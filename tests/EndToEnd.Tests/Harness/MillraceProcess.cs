@@ -28,6 +28,8 @@ internal sealed class MillraceProcess : IAsyncDisposable
     /// <summary>Everything that the binary printed.</summary>
     public string Output => process.Output;
 
+    public int Id => process.Id;
+
     public bool HasExited => process.HasExited;
 
     public long ResidentBytes => process.ResidentBytes;
@@ -88,8 +90,12 @@ internal sealed class MillraceProcess : IAsyncDisposable
     {
         List<string> arguments =
             ["up", "--Http:Port=0", "--Http:Address=127.0.0.1", "--Rtmp:Port=0", "--Rtmp:Address=127.0.0.1", $"--Data:Path={data}"];
-        if (!options.Any(option => option.StartsWith("--Ingest:Admission", StringComparison.Ordinal)))
-            arguments.Add("--Ingest:Admission=open");
+        // One core's worth of encoders beside each test would only make the others wait.
+        foreach (var quiet in (string[])["--Ingest:Admission=open", "--Transcoding:Ladder=off"])
+        {
+            if (!options.Any(option => option.StartsWith(quiet[..quiet.IndexOf('=', StringComparison.Ordinal)], StringComparison.Ordinal)))
+                arguments.Add(quiet);
+        }
         arguments.AddRange(options);
 
         var server = new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData);

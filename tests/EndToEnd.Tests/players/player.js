@@ -1,7 +1,12 @@
 // ?player=dash|shaka&url=…: plays, and keeps what went wrong at window.probe.
 const query = new URLSearchParams(location.search);
 const video = document.querySelector('video');
-const probe = (window.probe = { errors: [], ready: false, latency: () => null });
+const probe = (window.probe = { errors: [], ready: false, stalls: 0, heights: [], latency: () => null });
+// The element waits for media although it was playing: what a viewer sees as a stall.
+video.addEventListener('waiting', () => {
+  if (video.currentTime > 1 && !video.seeking) probe.stalls++;
+});
+video.addEventListener('resize', () => probe.heights.push(video.videoHeight));
 
 function load(source) {
   return new Promise((resolve, reject) => {

@@ -98,7 +98,7 @@ public sealed class UpTests : IDisposable
     private async Task<string> StartAsync(params string[] options)
     {
         var error = new StringWriter();
-        var line = CommandLine.Parse(["up", $"--Data:Path={data.FullName}", "--Http:Address=127.0.0.1", "--Rtmp:Address=127.0.0.1",
+        var line = CommandLine.Parse(["up", "--Transcoding:Ladder=off", $"--Data:Path={data.FullName}", "--Http:Address=127.0.0.1", "--Rtmp:Address=127.0.0.1",
             "--Http:Port=0", "--Rtmp:Port=0", "--Log:Level=none", .. options]);
         Assert.Equal(1, await Verbs.RunAsync(line, TextWriter.Null, error));
         var text = error.ToString().TrimEnd();

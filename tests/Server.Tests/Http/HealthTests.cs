@@ -22,7 +22,7 @@ public sealed class HealthTests : IAsyncLifetime
     {
         var configuration = EffectiveConfiguration.Load(null,
         [
-            new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", "0"),
+            new("Data:Path", data.FullName), new("Transcoding:Ladder", "off"), new("Http:Address", "127.0.0.1"), new("Http:Port", "0"),
             new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"), new("Log:Level", "none"),
         ]);
         Assert.Empty(configuration.Faults);

@@ -1,0 +1,139 @@
+using Millrace.Media;
+using Millrace.Packaging;
+using Millrace.Transcoding;
+
+namespace Millrace.Ingest;
+
+/// <summary>
+/// The further renditions of one broadcast over its periods: plans them, feeds what makes them, and says when a period with
+/// others is due. Guarded by the broadcast's lock.
+/// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "Close() hands it to Ladders, which may wait for its end.")]
+internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
+{
+    /// <summary>A ladder that was given up is tried again after this long: what broke it may have passed.</summary>
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromMinutes(1);
+
+    private PeriodLadder? current;
+    private bool wasNormalized;
+    /// <summary>Of a ladder of which nothing is left: nothing is late.</summary>
+    private static readonly TranscoderStatus Idle = new(TranscoderState.Running, null, TimeSpan.Zero, 1, 0, 0, 0, []);
+
+    private readonly LoadJudge judge = new();
+    private string? failure;
+    private long failedAt;
+    private int pastRestarts;
+    private long pastDropped;
+    private IReadOnlyList<string> pastErrors = [];
+    private IReadOnlyList<string> notes = [];
+
+    /// <summary>The period's source video is not shown to viewers: the first rung takes its place and leads.</summary>
+    public bool IsNormalized => current is { Plan.IsNormalized: true };
+
+    /// <summary>Whether a transcoder's word is still of interest.</summary>
+    public bool IsCurrent(PeriodLadder ladder) => current == ladder;
+
+    /// <summary>Plans the renditions of a period that begins; the one before is over. <see cref="Start"/> follows.</summary>
+    /// <param name="facts">What is known of the source.</param>
+    /// <returns>What is made: rung by rung, to be announced with the period.</returns>
+    public IReadOnlyList<PeriodRendition> Plan(SourceFacts facts)
+    {
+        Close();
+        if (ladders is null || failure is not null && ladders.Elapsed(failedAt) < RetryAfter)
+            return [];
+        failure = null;
+        wasNormalized = ladders.Derive(broadcast.Channel, facts).IsNormalized;
+        if (ladders.Reserve(broadcast.Channel, facts, judge.Shed, out notes) is not { } room)
+            return [];
+        current = new PeriodLadder(broadcast, room);
+        return current.Renditions;
+    }
+
+    /// <summary>The period has begun: what <see cref="Plan"/> announced is made from now on.</summary>
+    /// <param name="tracks">The period's track of each rung.</param>
+    public void Start(IReadOnlyList<int> tracks) => current?.Start(ladders!, tracks);
+
+    /// <summary>One access unit of the source on the broadcast's clock; the payload stays the caller's.</summary>
+    public void Feed(MediaKind kind, in AccessUnit unit) => current?.Feed(kind, unit);
+
+    /// <summary>Whether another period should begin, because there should be more renditions, fewer or others.</summary>
+    /// <param name="facts">What is known of the source now.</param>
+    public bool WantsPeriod(SourceFacts facts)
+    {
+        if (ladders is null)
+            return false;
+        if (failure is not null && current is null)
+            return ladders.Elapsed(failedAt) >= RetryAfter;
+        if (current is { HasFailed: true })
+            return true;
+        if (!wasNormalized && ladders.Derive(broadcast.Channel, facts).IsNormalized)
+            return true;
+        if (current is null && judge.Shed == 0)
+            return false;
+        var status = current?.Status ?? Idle;
+        var hasRoom = judge.Shed > 0 && ladders.HasRoom(ladders.Derive(broadcast.Channel, facts), current?.Plan);
+        switch (judge.Look(ladders.Clock, status, hasRoom))
+        {
+            case LoadVerdict.Shed:
+                ladders.Shed(broadcast.Channel, status);
+                return true;
+            case LoadVerdict.Restore:
+                ladders.Tell(broadcast.Channel, LadderEventKind.Restored, "this machine keeps up again");
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>The source's media are over for now: what is on its way through the transcoder is still taken.</summary>
+    public void EndPeriod() => current?.Finish();
+
+    /// <summary>Nothing more is taken, and the child goes.</summary>
+    public void Close()
+    {
+        if (current is null)
+            return;
+        if (current.Status is { } status)
+        {
+            pastRestarts += status.Restarts;
+            pastDropped += status.DroppedUnits;
+            pastErrors = status.LastErrors;
+        }
+        ladders!.Retire(current);
+        current = null;
+    }
+
+    /// <summary>What a transcoder says of itself.</summary>
+    public void Change(TranscoderState state, string? reason)
+    {
+        if (state == TranscoderState.Restarting)
+            ladders!.Tell(broadcast.Channel, LadderEventKind.Restarting, reason ?? "ffmpeg is started again");
+        if (state != TranscoderState.Failed)
+            return;
+        failure = reason ?? "ffmpeg failed";
+        failedAt = ladders!.Now;
+        ladders.Tell(broadcast.Channel, LadderEventKind.Failed, failure);
+    }
+
+    /// <summary>Null when this node makes no renditions.</summary>
+    public LadderHealth? ReadHealth()
+    {
+        if (ladders is null)
+            return null;
+        var status = current?.Status;
+        return new LadderHealth(
+            status?.State ?? (failure is null ? null : TranscoderState.Failed),
+            IsNormalized,
+            failure ?? status?.Reason ?? ladders.Fault,
+            current?.Plan.NormalizeReason,
+            current is null ? [] : [.. current.Plan.Video.Select(rung => new RungHealth(rung.Name, rung.Width, rung.Height, rung.BitsPerSecond)),
+                .. current.Plan.Audio is { } audio ? [new RungHealth(audio.Name, 0, 0, audio.BitsPerSecond)] : (RungHealth[])[]],
+            judge.Shed,
+            status?.Lag ?? TimeSpan.Zero,
+            status?.Speed ?? 0,
+            pastRestarts + (status?.Restarts ?? 0),
+            pastDropped + (status?.DroppedUnits ?? 0),
+            notes,
+            status?.LastErrors ?? pastErrors);
+    }
+}

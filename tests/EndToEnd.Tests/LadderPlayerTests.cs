@@ -1,0 +1,85 @@
+using Microsoft.Playwright;
+using Millrace.EndToEnd.Tests.Harness;
+
+namespace Millrace.EndToEnd.Tests;
+
+/// <summary>Players on a network that gets worse and better again: each goes down to a rung that fits, and back up.</summary>
+public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITestOutputHelper output)
+    : IClassFixture<Browser>, IClassFixture<OtherPlayers>
+{
+    // The source's bits are wanted, not its pixels: encoders and the browser's decoder share two cores here.
+    private static readonly FfmpegSource Source = new() { Width = 640, Height = 360 };
+
+    [Theory]
+    [InlineData("page")]
+    [InlineData("dash")]
+    [InlineData("shaka")]
+    public async Task Player_NetworkGetsWorseAndBetter_SwitchesDownAndUp(string player)
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Source, 12, "-b:v", "2500k", "-maxrate", "2500k", "-minrate", "2500k", "-bufsize", "1000k", "-x264-params", "nal-hrd=cbr");
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=180p@250k/ultrafast");
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("road"), film);
+        var viewer = await HlsViewer.TuneInAsync(server, "road");
+        await viewer.Rendition(viewer.Master.Variants.First(variant => variant.Uri.Contains("/180p/", StringComparison.Ordinal)).Uri).SegmentsAsync(3);
+
+        await using var page = await browser.OpenAsync(player == "page"
+            ? $"{server.Origin}/c/road"
+            : await players.PageAsync(player, server.Uri("live/road/manifest.mpd")));
+        await page.UntilAsync("document.querySelector('video')?.videoHeight === 360 && document.querySelector('video').currentTime > 0", TimeSpan.FromSeconds(40));
+        await page.PlaysOnAsync(3, TimeSpan.FromSeconds(20));
+        var stallsBefore = await StallsAsync(page, player);
+
+        var network = await page.Page.Context.NewCDPSessionAsync(page.Page);
+        await network.SendAsync("Network.enable");
+        await ThrottleAsync(network, kilobitsPerSecond: 1500);
+        await page.UntilAsync("document.querySelector('video').videoHeight === 180", TimeSpan.FromSeconds(40));
+        await page.PlaysOnAsync(4, TimeSpan.FromSeconds(30));
+        await page.ScreenshotAsync($"ladder-{player}-down");
+        await ThrottleAsync(network, kilobitsPerSecond: 0);
+        await page.UntilAsync("document.querySelector('video').videoHeight === 360", TimeSpan.FromSeconds(60));
+        await page.PlaysOnAsync(3, TimeSpan.FromSeconds(30));
+        await page.Page.Mouse.MoveAsync(640, 400);
+        await page.ScreenshotAsync($"ladder-{player}-up");
+
+        output.WriteLine($"{player}: {await StallsAsync(page, player) - stallsBefore} stalls while it went down and up");
+        Assert.Equal(1, page.Loads);
+        Assert.Empty(page.Exceptions);
+    }
+
+    [Fact]
+    public async Task Page_QualityChosenByHand_IsShown()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Source, 12);
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=180p@250k/ultrafast");
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("choice"), film);
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/choice");
+        await page.UntilAsync("document.querySelector('video')?.currentTime > 1", TimeSpan.FromSeconds(40));
+        await page.Page.Mouse.MoveAsync(640, 400);
+        await page.Page.ClickAsync(".control-quality");
+        await page.Page.ClickAsync("text=180p");
+        await page.UntilAsync("document.querySelector('video').videoHeight === 180", TimeSpan.FromSeconds(20));
+        await page.PlaysOnAsync(2);
+        await page.Page.Mouse.MoveAsync(640, 410);
+        await page.ScreenshotAsync("ladder-chosen");
+        await page.Page.ClickAsync(".control-quality");
+        await page.Page.ClickAsync("text=360p");
+        await page.UntilAsync("document.querySelector('video').videoHeight === 360", TimeSpan.FromSeconds(20));
+        await page.PlaysOnAsync(2);
+        Assert.Empty(page.Exceptions);
+    }
+
+    private static Task<int> StallsAsync(BrowserPage page, string player) =>
+        page.EvaluateAsync<int>(player == "page" ? "window.millrace.stalls" : "window.probe.stalls");
+
+    /// <summary>Chromium's own brake on what the page loads; 0 lets go of it.</summary>
+    private static async Task ThrottleAsync(ICDPSession network, int kilobitsPerSecond) =>
+        await network.SendAsync("Network.emulateNetworkConditions", new Dictionary<string, object>
+        {
+            ["offline"] = false,
+            ["latency"] = kilobitsPerSecond > 0 ? 20 : 0,
+            ["downloadThroughput"] = kilobitsPerSecond > 0 ? kilobitsPerSecond * 1000 / 8 : -1,
+            ["uploadThroughput"] = -1,
+        });
+}

@@ -1,0 +1,212 @@
+using System.Globalization;
+using System.Text.Json;
+using Millrace.EndToEnd.Tests.Harness;
+
+namespace Millrace.EndToEnd.Tests;
+
+/// <summary>Renditions made beside the source, by the real ffmpeg: what is offered, what fits together, and what happens when it breaks.</summary>
+public sealed class LadderTests(ITestOutputHelper output)
+{
+    private static readonly FfmpegSource Hd = new() { Width = 1280, Height = 720 };
+    private static readonly FfmpegSource Small = new() { Width = 640, Height = 360 };
+    private const string OneRung = "--Transcoding:Ladder=180p@200k/ultrafast";
+
+    [Fact]
+    public async Task Ladder_Of720p30_IsOfferedWholeAlignedAndClean()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Hd, 12);
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=auto", "--Transcoding:MaxPixelsPerSecond=1000000000");
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("high"), film);
+        var viewer = await HlsViewer.TuneInAsync(server, "high");
+        var variants = viewer.Master.Variants.Where(variant => variant.Attributes.Has("RESOLUTION")).ToList();
+        Assert.Equal(
+            ["1280x720", "284x160", "640x360", "854x480"],
+            variants.Select(variant => variant.Attributes.Plain("RESOLUTION")).Order(StringComparer.Ordinal));
+        Assert.Contains(viewer.Master.Variants, variant => !variant.Attributes.Has("RESOLUTION"));
+
+        var renditions = variants.Select(variant => viewer.Rendition(variant.Uri)).ToList();
+        await Task.WhenAll(renditions.Select(rendition => rendition.SegmentsAsync(4)));
+        for (var number = 1; number <= 3; number++)
+        {
+            var beginnings = new List<double>();
+            foreach (var rendition in renditions)
+            {
+                var segment = rendition.Current.Segment(number);
+                Assert.False(segment.IsGap, rendition.Current.Text);
+                beginnings.Add(await BeginningAsync(directory, rendition, segment));
+            }
+            output.WriteLine($"segment {number} begins at {string.Join(" ", beginnings.Select(time => time.ToString("0.0000", CultureInfo.InvariantCulture)))} s");
+            // The very same moments: timestamps are the source's.
+            Assert.True(beginnings.Max() - beginnings.Min() < 0.001, string.Join(' ', beginnings));
+        }
+        foreach (var (rendition, variant) in renditions.Zip(variants))
+        {
+            foreach (var file in await rendition.SaveAsync(directory))
+            {
+                await Ffmpeg.DecodeSilentlyAsync(file);
+                Assert.Equal(variant.Attributes.Plain("RESOLUTION").Replace('x', ','), await Ffmpeg.ProbeAsync(file, "stream=width,height"));
+            }
+        }
+        var manifest = await server.Http.GetStringAsync(server.Uri("live/high/manifest.mpd"));
+        Assert.All((string[])["width=\"854\"", "width=\"640\"", "width=\"284\"", "width=\"1280\""], width => Assert.Contains(width, manifest, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Ladder_ChildKilledAgainAndAgain_SourceIsWholeAndTheRungComesBack()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Small, 12);
+        await using var server = await MillraceProcess.StartAsync(OneRung);
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("fragile"), film);
+        var viewer = await HlsViewer.TuneInAsync(server, "fragile");
+        var source = viewer.Rendition("/" + SourceOf(viewer));
+        var rung = viewer.Rendition(RungOf(viewer), isDerived: true);
+        await rung.SegmentsAsync(1);
+
+        var child = 0;
+        for (var kill = 0; kill < 3; kill++)
+        {
+            child = await LadderChild.NextAsync(server, child);
+            var next = rung.Current.NextSegment;
+            await rung.UntilAsync(playlist => playlist.NextSegment > next && playlist.OpenParts.Count > 0);
+            LadderChild.Signal(child, LadderChild.SigKill);
+        }
+        var last = rung.Current.NextSegment;
+        await rung.UntilAsync(playlist => playlist.NextSegment >= last + 3);
+        await source.UntilAsync(playlist => playlist.NextSegment >= last + 3);
+
+        Assert.DoesNotContain(source.Current.Segments, segment => segment.IsGap || segment.IsDiscontinuity);
+        Assert.DoesNotContain(rung.Current.Segments, segment => segment.IsDiscontinuity);
+        Assert.False(rung.Current.Segment(last + 2).IsGap, rung.Current.Text);
+        output.WriteLine($"{rung.Current.Segments.Count(segment => segment.IsGap)} gaps of {rung.Current.Segments.Count} segments over 3 kills");
+        foreach (var file in await rung.SaveAsync(directory))
+            await Ffmpeg.DecodeSilentlyAsync(file);
+        var health = await HealthAsync(server, "fragile");
+        Assert.True(health.GetProperty("restarts").GetInt32() >= 3, health.ToString());
+    }
+
+    [Fact]
+    public async Task Ladder_ChildStopped_LeavesGapsUntilAnotherTakesOver()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Small, 12);
+        await using var server = await MillraceProcess.StartAsync(OneRung);
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("stuck"), film);
+        var viewer = await HlsViewer.TuneInAsync(server, "stuck");
+        var source = viewer.Rendition("/" + SourceOf(viewer));
+        var rung = viewer.Rendition(RungOf(viewer), isDerived: true);
+        await rung.SegmentsAsync(1);
+        var child = await LadderChild.NextAsync(server);
+        LadderChild.Signal(child, LadderChild.SigStop);
+
+        await rung.UntilAsync(playlist => playlist.Segments.Any(segment => segment.IsGap));
+        await rung.UntilAsync(playlist => playlist.Segments.Any(segment => segment.IsGap) && !playlist.Segments[^1].IsGap);
+        await source.UntilAsync(playlist => playlist.NextSegment >= rung.Current.NextSegment);
+        Assert.DoesNotContain(source.Current.Segments, segment => segment.IsGap || segment.IsDiscontinuity);
+        Assert.False(LadderChild.Exists(child), "The stopped child is still there.");
+        // The same number is the same moment behind the gaps, too.
+        var number = rung.Current.Segments[^1].Number;
+        Assert.Equal(
+            await BeginningAsync(directory, source, source.Current.Segment(number)),
+            await BeginningAsync(directory, rung, rung.Current.Segment(number)), 0.001);
+    }
+
+    [Fact]
+    public async Task Ladder_ServerKilledWhileTheChildIsStopped_LeavesNoOrphan()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Small, 6);
+        await using var server = await MillraceProcess.StartAsync(OneRung);
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("orphan"), film);
+        await HlsViewer.TuneInAsync(server, "orphan");
+        var child = await LadderChild.NextAsync(server);
+        LadderChild.Signal(child, LadderChild.SigStop);
+        LadderChild.Signal(server.Id, LadderChild.SigKill);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (LadderChild.Exists(child))
+            await timer.WaitForNextTickAsync(timeout.Token);
+    }
+
+    [Fact]
+    public async Task Ladder_SourceChangesItsSize_GoesOnBehindADiscontinuity()
+    {
+        using var directory = new TestDirectory();
+        await using var server = await MillraceProcess.StartAsync(OneRung);
+        var first = FfmpegPublisher.Start(server.RtmpUrl("turning"), Small);
+        var viewer = await HlsViewer.TuneInAsync(server, "turning");
+        var rung = viewer.Rendition(RungOf(viewer), isDerived: true);
+        await rung.SegmentsAsync(2);
+        await first.DisposeAsync();
+        await using var second = FfmpegPublisher.Start(server.RtmpUrl("turning"), Small with { Width = 360, Height = 640 });
+        await rung.UntilAsync(playlist => playlist.Segments.SkipWhile(segment => !segment.IsDiscontinuity).Count(segment => !segment.IsGap) >= 2, TimeSpan.FromSeconds(40));
+        var files = await rung.SaveAsync(directory);
+        Assert.Equal(2, files.Count);
+        foreach (var file in files)
+            await Ffmpeg.DecodeSilentlyAsync(file);
+        Assert.Equal("320,180", await Ffmpeg.ProbeAsync(files[0], "stream=width,height"));
+        // A picture that stands upright keeps its short side.
+        Assert.Equal("180,320", await Ffmpeg.ProbeAsync(files[1], "stream=width,height"));
+    }
+
+    [Fact]
+    public async Task Ladder_SourceWithRareKeyFrames_IsNormalisedAndSaysSo()
+    {
+        using var directory = new TestDirectory();
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=auto", "--Transcoding:MaxPixelsPerSecond=1000000000");
+        await using var publisher = FfmpegPublisher.Start(server.RtmpUrl("rare"), Small with { Width = 320, Height = 180, KeyFrameInterval = 150 });
+        var viewer = await HlsViewer.TuneInAsync(server, "rare");
+        // The interval is known with the second key frame; from there on every segment can be joined.
+        var source = viewer.Video;
+        static IEnumerable<HlsSegment> Behind(HlsMediaPlaylist playlist) => playlist.Segments.SkipWhile(segment => !segment.IsDiscontinuity);
+        await source.UntilAsync(playlist => Behind(playlist).Count(segment => !segment.IsGap) >= 3, TimeSpan.FromSeconds(40));
+        Assert.All(Behind(source.Current).Where(segment => !segment.IsGap && segment.Parts.Count > 0), segment => Assert.True(segment.Parts[0].IsIndependent));
+        Assert.All(Behind(source.Current).Where(segment => !segment.IsGap), segment => Assert.Equal(2, segment.Duration, 0.05));
+        foreach (var file in await source.SaveAsync(directory))
+            await Ffmpeg.DecodeSilentlyAsync(file);
+        var health = await HealthAsync(server, "rare");
+        Assert.Equal("normalized", health.GetProperty("source").GetString());
+        Assert.NotEmpty(health.GetProperty("reason").GetString()!);
+    }
+
+    [Fact]
+    public async Task Ladder_AudioThatBrowsersCannotPlay_GetsAac()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, Small, 10, "-c:a", "libmp3lame");
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=auto");
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("old"), film);
+        var viewer = await HlsViewer.TuneInAsync(server, "old");
+        var aac = Assert.Single(viewer.Master.Media, media => media.Uri!.Contains("/aac/", StringComparison.Ordinal));
+        var audio = viewer.Rendition(aac.Uri);
+        await audio.SegmentsAsync(3);
+        var source = viewer.Rendition("/" + SourceOf(viewer));
+        await source.SegmentsAsync(3);
+        var sound = Assert.Single(await audio.SaveAsync(directory));
+        await Ffmpeg.DecodeSilentlyAsync(sound);
+        Assert.Equal("aac", await Ffmpeg.ProbeAsync(sound, "stream=codec_name"));
+        output.WriteLine($"{await Sync.AssertAsync(Assert.Single(await source.SaveAsync(directory)), sound, atLeast: 3):0.0} ms apart");
+    }
+
+    /// <summary>Presentation time of a segment's first picture, in seconds.</summary>
+    private static async Task<double> BeginningAsync(TestDirectory directory, HlsRendition rendition, HlsSegment segment)
+    {
+        var file = directory.NewFile("mp4");
+        await File.WriteAllBytesAsync(file, [.. await rendition.GetAsync(segment.Map!), .. await rendition.GetAsync(segment.Uri!)]);
+        var times = await Ffmpeg.ProbeAsync(file, "packet=pts_time", "-select_streams", "v");
+        return times.Split('\n').Select(line => double.Parse(line.Trim().TrimEnd(','), CultureInfo.InvariantCulture)).Min();
+    }
+
+    private static string SourceOf(HlsViewer viewer) =>
+        viewer.Master.Variants.First(variant => variant.Uri.Contains("/source/", StringComparison.Ordinal)).Uri.TrimStart('/');
+
+    private static string RungOf(HlsViewer viewer) =>
+        viewer.Master.Variants.First(variant => variant.Attributes.Has("RESOLUTION") && !variant.Uri.Contains("/source/", StringComparison.Ordinal)).Uri;
+
+    private static async Task<JsonElement> HealthAsync(MillraceProcess server, string channel)
+    {
+        using var document = JsonDocument.Parse(await server.Http.GetStringAsync(server.Uri($"api/v1/channels/{channel}")));
+        return document.RootElement.GetProperty("health").GetProperty("transcoding").Clone();
+    }
+}
