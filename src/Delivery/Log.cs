@@ -16,4 +16,13 @@ internal static partial class Log
 
     [LoggerMessage(8004, LogLevel.Warning, "{Path} could not be deleted from the media spool: {Reason}")]
     public static partial void SpoolNotDeleted(this ILogger logger, string path, string reason);
+
+    [LoggerMessage(8101, LogLevel.Warning, "There are no thumbnails and no sprite sheets, because ffmpeg is not in PATH: apt-get install ffmpeg, or Preview:Interval=off")]
+    public static partial void PreviewsNeedFfmpeg(this ILogger logger);
+
+    [LoggerMessage(8102, LogLevel.Warning, "No thumbnail of {Channel} can be made ({Reason}); it is tried less and less often, the stream is not concerned")]
+    public static partial void PreviewFailing(this ILogger logger, string channel, string reason);
+
+    [LoggerMessage(8103, LogLevel.Information, "Thumbnails of {Channel} can be made again")]
+    public static partial void PreviewRecovered(this ILogger logger, string channel);
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Millrace.Core;
+using Millrace.Delivery.Previews;
 using Millrace.Hls;
 using Millrace.Media;
 using Millrace.Timeline;
@@ -19,9 +20,9 @@ namespace Millrace.Delivery;
 /// </remarks>
 public sealed class MediaEndpoint
 {
-    private const string Immutable = "public, max-age=31536000, immutable";
+    internal const string Immutable = "public, max-age=31536000, immutable";
     // Media never change under their name, so one validator does for all of them.
-    private const string MediaETag = "\"1\"";
+    internal const string MediaETag = "\"1\"";
     private const int FileReadBytes = 64 * 1024;
 
     private readonly OriginStore store;
@@ -82,6 +83,12 @@ public sealed class MediaEndpoint
                 return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "Nothing is on air here.\n");
             case MediaObject.MultivariantPlaylist or MediaObject.Manifest:
                 return WholeAsync(context, path.Object, broadcast, !path.Channel.IsEmpty);
+            case MediaObject.Preview:
+                return PreviewResponse.PictureAsync(context, broadcast, (int)path.Number, isFromChannel: !path.Channel.IsEmpty);
+            case MediaObject.SpriteIndex:
+                return PreviewResponse.IndexAsync(context, broadcast);
+            case MediaObject.SpriteSheet:
+                return PreviewResponse.SheetAsync(context, broadcast, path.Number, path.Part);
             case MediaObject.MediaPlaylist:
                 return MediaPlaylistAsync(context, broadcast, rendition!);
             case MediaObject.Init:
@@ -404,8 +411,8 @@ public sealed class MediaEndpoint
         }
     }
 
-    /// <summary>A playlist or manifest; null is none yet.</summary>
-    private static async Task TextAsync(HttpContext context, MediaObject kind, EncodedText? text, string cacheControl)
+    /// <summary>A playlist, manifest or index; null is none yet.</summary>
+    internal static async Task TextAsync(HttpContext context, MediaObject kind, EncodedText? text, string cacheControl)
     {
         if (text is null)
         {
@@ -425,7 +432,12 @@ public sealed class MediaEndpoint
             return;
         }
         var bytes = text.Bytes(coding);
-        response.ContentType = kind == MediaObject.Manifest ? "application/dash+xml" : "application/vnd.apple.mpegurl";
+        response.ContentType = kind switch
+        {
+            MediaObject.Manifest => "application/dash+xml",
+            MediaObject.SpriteIndex => "text/vtt; charset=utf-8",
+            _ => "application/vnd.apple.mpegurl",
+        };
         response.ContentLength = bytes.Length;
         if (coding != ContentCoding.Identity)
             response.Headers.ContentEncoding = coding == ContentCoding.Gzip ? "gzip" : "br";
@@ -436,7 +448,7 @@ public sealed class MediaEndpoint
         DeliveryMetrics.SentBytes.Add(bytes.Length);
     }
 
-    private static async Task FailAsync(HttpContext context, MediaObject kind, int status, string text)
+    internal static async Task FailAsync(HttpContext context, MediaObject kind, int status, string text)
     {
         var response = context.Response;
         response.StatusCode = status;
@@ -450,7 +462,7 @@ public sealed class MediaEndpoint
     }
 
     // Weak comparison (RFC 9110 §13.1.2); our validators hold no comma.
-    private static bool Matches(ReadOnlySpan<char> header, string tag)
+    internal static bool Matches(ReadOnlySpan<char> header, string tag)
     {
         foreach (var range in header.Split(','))
         {
@@ -463,8 +475,8 @@ public sealed class MediaEndpoint
         return false;
     }
 
-    private static void Count(MediaObject kind, int status) =>
+    internal static void Count(MediaObject kind, int status) =>
         DeliveryMetrics.Responses.Add(1, new("kind", KindNames[(int)kind]), new("status", status));
 
-    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "init", "segment", "part"];
+    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet"];
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Millrace.Delivery.Previews;
 
 namespace Millrace.Delivery;
 
@@ -19,6 +20,12 @@ internal enum MediaObject
     Segment,
     /// <summary><c>{msn}.{part}.m4s</c></summary>
     Part,
+    /// <summary><c>preview.jpg</c>, <c>preview-320.jpg</c></summary>
+    Preview,
+    /// <summary><c>sprites.vtt</c></summary>
+    SpriteIndex,
+    /// <summary><c>sprites/{n}.jpg</c>, <c>sprites/{n}.{count}.jpg</c></summary>
+    SpriteSheet,
 }
 
 /// <summary>A media path taken apart, without copies. Numbers have one spelling: no sign, no leading zero.</summary>
@@ -36,10 +43,10 @@ internal readonly ref struct MediaPath
     /// <summary>The rendition, or empty.</summary>
     public ReadOnlySpan<char> Rendition { get; private init; }
 
-    /// <summary>Media sequence number, or the init segment's number.</summary>
+    /// <summary>Media sequence number, the number of an init segment or a sprite sheet, or the longer side of a preview.</summary>
     public long Number { get; private init; }
 
-    /// <summary>The part's index.</summary>
+    /// <summary>The part's index, or how many tiles a sprite sheet in progress has; 0 for a full one.</summary>
     public int Part { get; private init; }
 
     /// <summary>
@@ -60,25 +67,60 @@ internal readonly ref struct MediaPath
         var name = rest[(slash + 1)..];
         if (isLive)
         {
-            parsed = new MediaPath { Channel = owner, Object = OfWhole(name) };
+            var what = OfWhole(name, out var size);
+            // Its sheets have their names below the broadcast's.
+            parsed = new MediaPath { Channel = owner, Object = what == MediaObject.SpriteIndex ? MediaObject.None : what, Number = size };
             return true;
         }
         slash = name.IndexOf('/');
         if (slash < 0)
         {
-            parsed = new MediaPath { Broadcast = owner, Object = OfWhole(name) };
+            parsed = new MediaPath { Broadcast = owner, Object = OfWhole(name, out var size), Number = size };
+            return true;
+        }
+        if (name[..slash] is "sprites")
+        {
+            parsed = OfSheet(owner, name[(slash + 1)..]);
             return true;
         }
         parsed = OfRendition(owner, name[..slash], name[(slash + 1)..]);
         return true;
     }
 
-    private static MediaObject OfWhole(ReadOnlySpan<char> name) => name switch
+    private static MediaObject OfWhole(ReadOnlySpan<char> name, out int size)
     {
-        "main.m3u8" => MediaObject.MultivariantPlaylist,
-        "manifest.mpd" => MediaObject.Manifest,
-        _ => MediaObject.None,
-    };
+        size = 0;
+        switch (name)
+        {
+            case "main.m3u8":
+                return MediaObject.MultivariantPlaylist;
+            case "manifest.mpd":
+                return MediaObject.Manifest;
+            case "sprites.vtt":
+                return MediaObject.SpriteIndex;
+            case "preview.jpg":
+                size = PreviewPicture.LargeLongest;
+                return MediaObject.Preview;
+            case "preview-320.jpg":
+                size = PreviewPicture.SmallLongest;
+                return MediaObject.Preview;
+            default:
+                return MediaObject.None;
+        }
+    }
+
+    private static MediaPath OfSheet(ReadOnlySpan<char> broadcast, ReadOnlySpan<char> name)
+    {
+        if (!name.EndsWith(".jpg"))
+            return new MediaPath { Broadcast = broadcast };
+        var numbers = name[..^".jpg".Length];
+        var dot = numbers.IndexOf('.');
+        var count = 0L;
+        var isSheet = dot < 0
+            ? TryParseNumber(numbers, long.MaxValue, out var number)
+            : TryParseNumber(numbers[..dot], long.MaxValue, out number) && TryParseNumber(numbers[(dot + 1)..], SpriteSheets.Capacity - 1, out count) && count > 0;
+        return new MediaPath { Broadcast = broadcast, Object = isSheet ? MediaObject.SpriteSheet : MediaObject.None, Number = number, Part = (int)count };
+    }
 
     private static MediaPath OfRendition(ReadOnlySpan<char> broadcast, ReadOnlySpan<char> rendition, ReadOnlySpan<char> name)
     {

@@ -1,4 +1,5 @@
 using Millrace.Core;
+using Millrace.Delivery.Previews;
 using Millrace.Media;
 using Millrace.Packaging;
 using Millrace.Timeline;
@@ -21,6 +22,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     private double listedSeconds;
     private long memoryBytes;
     private int isEnded;
+    private int isFreed;
 
     internal OriginBroadcast(
         OriginStore store, Spooler spooler, DeliveryOptions options, TimeSpan window, string spoolDirectory,
@@ -36,6 +38,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         StartedAt = startedAt;
         Timeline = new BroadcastTimeline(new TimelineContract(contract.TargetDuration, contract.PartTarget));
         Playlists = new BroadcastPlaylists(this, this.window);
+        Previews = new BroadcastPreviews(spoolDirectory);
     }
 
     /// <summary>Whose broadcast it is.</summary>
@@ -59,6 +62,33 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal string SpoolDirectory { get; }
 
     internal BroadcastPlaylists Playlists { get; }
+
+    internal BroadcastPreviews Previews { get; }
+
+    /// <summary>When the newest thumbnail was made, UTC; null while there is none.</summary>
+    public DateTimeOffset? PreviewAt => Previews.MadeAt;
+
+    /// <summary>Thumbnails fail again and again: ffmpeg cannot decode the key frames.</summary>
+    public bool IsPreviewFailing => Previews.Failures >= BroadcastPreviews.FailuresThatMatter;
+
+    /// <summary>
+    /// How far back it can be rewound now: seconds from the beginning of its first period to that of the oldest segment in the
+    /// timeline; null before the first.
+    /// </summary>
+    internal double? RewindableFrom
+    {
+        get
+        {
+            var snapshot = Timeline.Read();
+            double? oldest = null;
+            foreach (var rendition in snapshot.Renditions)
+            {
+                if (rendition.Segments.Count > 0)
+                    oldest = Math.Min(oldest ?? double.MaxValue, rendition.Segments[0].Start.Seconds - snapshot.Periods[0].Start.Seconds);
+            }
+            return oldest;
+        }
+    }
 
     // A segment stays for its own duration and that of the longest playlist that listed it, after it left the playlist
     // (draft-pantos-hls-rfc8216bis §6.2.2); one target duration more covers the running segment.
@@ -152,7 +182,15 @@ public sealed class OriginBroadcast : IBroadcastSink
     {
         foreach (var rendition in renditions)
             rendition.Free();
+        Volatile.Write(ref isFreed, 1);
         spooler.DeleteDirectory(SpoolDirectory);
+    }
+
+    /// <summary>For whoever wrote into its directory: when that came too late, what it wrote goes too.</summary>
+    internal void DeleteIfFreed()
+    {
+        if (Volatile.Read(ref isFreed) != 0)
+            spooler.DeleteDirectory(SpoolDirectory);
     }
 
     /// <summary>The leader's segments decide how far back the playlists go.</summary>

@@ -86,7 +86,15 @@ public sealed class PlatformApi
             var health = HealthOf(broadcast);
             if (incoming is not null && incoming.Id == broadcast.Id)
                 health = Detail(health, incoming);
-            return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, health);
+            if (health.Problems is { } problems && broadcast.IsPreviewFailing)
+            {
+                health = health with
+                {
+                    State = health.State == HealthState.Ok ? HealthState.Attention : health.State,
+                    Problems = [.. problems, new ErrorDetail("preview_failing", "No thumbnail can be made: ffmpeg cannot decode the key frames. Restart the stream in the encoder; see the server's log.")],
+                };
+            }
+            return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, health, broadcast.PreviewAt);
         }
         // A publisher is there whose stream nobody can watch yet: the one who looks for the reason needs it most.
         var starting = incoming is null ? null : Detail(new HealthDocument(HealthState.Starting, null, null), incoming);

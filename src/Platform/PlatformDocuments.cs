@@ -12,8 +12,10 @@ internal sealed record ChannelList(IReadOnlyList<ChannelDocument> Channels);
 /// <param name="StartedAt">When the broadcast began, or null.</param>
 /// <param name="Title">What it is called, or null.</param>
 /// <param name="Health">What was measured on the broadcast, or null.</param>
+/// <param name="PreviewAt">When its newest thumbnail was made (<c>/live/{name}/preview.jpg</c>), or null while it has none.</param>
 internal sealed record ChannelDocument(
-    string Name, bool Live, string? Broadcast, DateTimeOffset? StartedAt, string? Title, HealthDocument? Health);
+    string Name, bool Live, string? Broadcast, DateTimeOffset? StartedAt, string? Title, HealthDocument? Health,
+    DateTimeOffset? PreviewAt = null);
 
 /// <summary>How a broadcast is doing.</summary>
 /// <param name="State">One of <see cref="HealthState"/>.</param>

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Millrace.Core;
 using Millrace.Delivery;
+using Millrace.Delivery.Previews;
 using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Platform;
@@ -65,6 +66,7 @@ internal static class Roles
         services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<OriginStore>());
         services.AddSingleton<MediaEndpoint>();
         services.AddHostedService<OriginLife>();
+        services.AddHostedService<PreviewMaker>();
     }
 }
 

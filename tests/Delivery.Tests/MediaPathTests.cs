@@ -5,7 +5,6 @@ public sealed class MediaPathTests
     [Theory]
     [InlineData("/live/abc/main.m3u8", MediaObject.MultivariantPlaylist, 0, 0)]
     [InlineData("/live/abc/manifest.mpd", MediaObject.Manifest, 0, 0)]
-    [InlineData("/live/abc/preview.jpg", MediaObject.None, 0, 0)]
     [InlineData("/b/x/main.m3u8", MediaObject.MultivariantPlaylist, 0, 0)]
     [InlineData("/b/x/manifest.mpd", MediaObject.Manifest, 0, 0)]
     [InlineData("/b/x/source/live.m3u8", MediaObject.MediaPlaylist, 0, 0)]

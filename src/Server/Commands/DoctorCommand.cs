@@ -41,7 +41,7 @@ public static class DoctorCommand
     private static Finding CheckFfmpeg(TranscodingOptions options)
     {
         if (!Ffmpeg.TryFind(options, out var ffmpeg, out var fault))
-            return new(false, options.IsWanted, "ffmpeg", $"{fault} Without it viewers get the publisher's own rendition only; --Transcoding:Ladder=off wants no other.");
+            return new(false, options.IsWanted, "ffmpeg", $"{fault} Without it there are no further renditions, thumbnails, sprite sheets and no --demo; --Transcoding:Ladder=off and --Preview:Interval=off want none.");
         return new(true, false, "ffmpeg", $"{ffmpeg!.Version} at {ffmpeg.Path}, encoders: {ffmpeg.Encoders.Name}. {string.Join(' ', ffmpeg.Notes)}".TrimEnd());
     }
 

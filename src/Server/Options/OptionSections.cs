@@ -1,5 +1,6 @@
 using System.Net;
 using Millrace.Delivery;
+using Millrace.Delivery.Previews;
 using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Server.Http;
@@ -20,6 +21,7 @@ public static class OptionSections
         OptionSection.Of<IngestOptions>("Ingest"),
         OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
+        OptionSection.Of<PreviewOptions>("Preview"),
         OptionSection.Of<DvrOptions>("Dvr", LaterRules.Check),
         OptionSection.Of<TranscodingOptions>("Transcoding", options => options.Check()),
         OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
