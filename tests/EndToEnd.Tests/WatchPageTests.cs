@@ -172,6 +172,7 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
         await using var page = await browser.OpenAsync(server.Origin);
         await using var publisher = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
         await page.UntilAsync("document.body.innerText.includes('evening')", TimeSpan.FromSeconds(30));
+        await page.UntilAsync("document.querySelector('.channel-thumbnail')?.naturalWidth > 0", TimeSpan.FromSeconds(30));
         await page.ScreenshotAsync("home-live");
         Assert.Empty(page.Exceptions);
     }

@@ -9,6 +9,8 @@ export interface ChannelInfo {
   /** RFC 3339; null when nothing is on air. */
   readonly startedAt: string | null;
   readonly title: string | null;
+  /** When the newest thumbnail was made, RFC 3339; null while there is none. */
+  readonly previewAt: string | null;
   /** What is on air: `video`, `audio` or both; empty when nothing is, or it is not known yet. */
   readonly tracks: readonly string[];
 }
@@ -80,6 +82,7 @@ function toChannel(value: unknown): ChannelInfo | null {
     broadcast: text('broadcast'),
     startedAt: text('startedAt'),
     title: text('title'),
+    previewAt: Number.isNaN(Date.parse(text('previewAt') ?? '')) ? null : text('previewAt'),
     tracks: ['video', 'audio'].filter((track) => isRecord(health[track])),
   };
 }

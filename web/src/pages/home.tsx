@@ -4,6 +4,7 @@ import { fetchChannels } from '../api.ts';
 import type { ChannelInfo } from '../api.ts';
 import { backoffMs } from '../backoff.ts';
 import { ServerClock } from '../clock.ts';
+import { previewUrl } from '../preview.ts';
 import { Header } from './header.tsx';
 import { Since } from './since.tsx';
 import '../styles/base.css';
@@ -71,16 +72,19 @@ function Home() {
             {live.map((channel) => (
               <li key={channel.name}>
                 <a class="channel" href={`/c/${channel.name}`}>
-                  <span class="live-badge">LIVE</span>
+                  <span class="channel-picture">
+                    <Thumbnail channel={channel} />
+                    <span class="live-badge">LIVE</span>
+                  </span>
                   <span class="channel-words">
                     <span class="channel-name">{channel.name}</span>
                     {channel.title !== null && <span class="channel-title">{channel.title}</span>}
+                    {channel.startedAt !== null && (
+                      <span class="channel-since">
+                        <Since startedAt={channel.startedAt} />
+                      </span>
+                    )}
                   </span>
-                  {channel.startedAt !== null && (
-                    <span class="channel-since">
-                      <Since startedAt={channel.startedAt} />
-                    </span>
-                  )}
                 </a>
               </li>
             ))}
@@ -88,6 +92,26 @@ function Home() {
         )}
       </main>
     </>
+  );
+}
+
+/** The newest picture of a channel; nothing, on the card's own ground, while there is none. */
+function Thumbnail({ channel }: { channel: ChannelInfo }) {
+  const [missing, setMissing] = useState<string | null>(null);
+  if (channel.previewAt === null || channel.previewAt === missing) return null;
+  const small = previewUrl(channel.name, channel.previewAt, 320);
+  const large = previewUrl(channel.name, channel.previewAt, 640);
+  const made = channel.previewAt;
+  return (
+    <img
+      class="channel-thumbnail"
+      src={small}
+      srcset={`${small} 320w, ${large} 640w`}
+      sizes="(width < 520px) 100vw, 280px"
+      alt=""
+      decoding="async"
+      onError={() => setMissing(made)}
+    />
   );
 }
 

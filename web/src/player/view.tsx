@@ -6,6 +6,7 @@ import type { Command } from './keys.ts';
 import { Overlay } from './overlay.tsx';
 import { Player } from './player.ts';
 import type { Probe, View } from './player.ts';
+import { previewUrl } from '../preview.ts';
 import { fullscreenElement, pipAvailable, toggleFullscreen, togglePip } from './screen.ts';
 
 declare global {
@@ -100,6 +101,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
   });
 
   const phase = view?.phase ?? 'loading';
+  const previewAt = view?.info?.live ? view.info.previewAt : null;
   return (
     <div
       ref={root}
@@ -121,6 +123,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
         class="player-video"
         playsInline
         preload="auto"
+        poster={phase === 'loading' && previewAt !== null ? previewUrl(channel, previewAt, 640) : undefined}
         aria-label={`${channel}, live`}
         onPointerUp={(event) => {
           if (event.button !== 0) return;
