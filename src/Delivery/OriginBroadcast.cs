@@ -68,8 +68,8 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>When the newest thumbnail was made, UTC; null while there is none.</summary>
     public DateTimeOffset? PreviewAt => Previews.MadeAt;
 
-    /// <summary>Thumbnails fail again and again: ffmpeg cannot decode the key frames.</summary>
-    public bool IsPreviewFailing => Previews.Failures >= BroadcastPreviews.FailuresThatMatter;
+    /// <summary>Why thumbnails fail again and again, as a sentence for the streamer or the operator; null when they do not.</summary>
+    public string? PreviewProblem => Previews.Problem;
 
     /// <summary>
     /// How far back it can be rewound now: seconds from the beginning of its first period to that of the oldest segment in the

@@ -86,12 +86,12 @@ public sealed class PlatformApi
             var health = HealthOf(broadcast);
             if (incoming is not null && incoming.Id == broadcast.Id)
                 health = Detail(health, incoming);
-            if (health.Problems is { } problems && broadcast.IsPreviewFailing)
+            if (health.Problems is { } problems && broadcast.PreviewProblem is { } reason)
             {
                 health = health with
                 {
                     State = health.State == HealthState.Ok ? HealthState.Attention : health.State,
-                    Problems = [.. problems, new ErrorDetail("preview_failing", "No thumbnail can be made: ffmpeg cannot decode the key frames. Restart the stream in the encoder; see the server's log.")],
+                    Problems = [.. problems, new ErrorDetail("preview_failing", reason)],
                 };
             }
             return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, health, broadcast.PreviewAt);

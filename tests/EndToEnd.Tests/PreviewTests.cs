@@ -60,7 +60,7 @@ public sealed partial class PreviewTests(ITestOutputHelper output)
     /// <summary>A picture's coming raises no event over plain HTTP, so this asks like a page that shows it.</summary>
     private static async Task<HttpResponseMessage> UntilAsync(MillraceProcess server, string path, Func<HttpResponseMessage, string, bool> holds)
     {
-        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         var last = "";
         try

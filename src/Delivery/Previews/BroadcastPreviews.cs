@@ -44,6 +44,18 @@ internal sealed class BroadcastPreviews
         set => Volatile.Write(ref failures, value);
     }
 
+    /// <summary>Maker: why the last of them could not be made.</summary>
+    public PreviewFailure LastFailure { get; set; }
+
+    /// <summary>A sentence for whoever can change it, when pictures fail again and again; else null.</summary>
+    public string? Problem => Failures < FailuresThatMatter ? null : LastFailure switch
+    {
+        PreviewFailure.TimedOut => "No thumbnail is made: ffmpeg gets too little of the processor. The server is overloaded.",
+        PreviewFailure.NotStarted => "No thumbnail can be made: ffmpeg cannot be started. See the server's log.",
+        PreviewFailure.TooLarge => "No thumbnail can be made: the picture is too large. Lower the resolution in the encoder.",
+        _ => "No thumbnail can be made: ffmpeg cannot decode the key frames. Restart the stream in the encoder.",
+    };
+
     /// <summary>The broadcast is over and no picture comes any more.</summary>
     public bool IsFinal => Volatile.Read(ref isFinal) != 0;
 

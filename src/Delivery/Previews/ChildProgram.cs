@@ -44,7 +44,7 @@ internal static class ChildProgram
     private static readonly string[] Prefix =
     [
         .. File.Exists("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : Array.Empty<string>(),
-        .. File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", "10"] : Array.Empty<string>(),
+        .. File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", "5"] : Array.Empty<string>(),
     ];
 
     /// <summary>Runs it to its end.</summary>

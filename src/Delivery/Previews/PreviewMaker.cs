@@ -16,8 +16,11 @@ public sealed class PreviewMaker : IHostedService, IDisposable
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
-    /// <summary>A picture takes a tenth of a second; on a machine that is this busy nobody misses it.</summary>
-    internal static readonly TimeSpan ChildLimit = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// A picture takes a tenth of a second of a processor. At low priority on a machine that is full that becomes seconds; when it
+    /// becomes this many, nobody misses the picture.
+    /// </summary>
+    internal static readonly TimeSpan ChildLimit = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
@@ -172,6 +175,7 @@ public sealed class PreviewMaker : IHostedService, IDisposable
                 previews.Failures = 0;
                 return;
             }
+            previews.LastFailure = failure.Value;
             previews.Failures++;
             if (previews.Failures < BroadcastPreviews.FailuresThatMatter)
                 return;
