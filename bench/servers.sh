@@ -91,7 +91,7 @@ start_millrace() {
   port_is_free "$http_port"
   local home="$work/millrace"
   rm -rf "$home" && mkdir -p "$home"
-  (cd "$home" && exec "$millrace" up --Rtmp:Port="$rtmp_port" --Http:Port="$http_port" --Ingest:Admission=open --Transcoding:Ladder=off \
+  (cd "$home" && exec "$millrace" up --Rtmp:Port="$rtmp_port" --Http:Port="$http_port" --Ingest:Admission=open --Transcoding:Ladder=off --Preview:Interval=off \
     --Data:Path="$home/data" "$@") >"$work/millrace.log" 2>&1 &
   server_pid=$!
   wait_for_port "$http_port" && wait_for_port "$rtmp_port" || { cat "$work/millrace.log" >&2; stop "Millrace did not start."; }

@@ -168,7 +168,7 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
     [Fact]
     public async Task Page_Home_ShowsWhoIsLive()
     {
-        await using var server = await MillraceProcess.StartAsync();
+        await using var server = await MillraceProcess.StartAsync("--Preview:Interval=1s");
         await using var page = await browser.OpenAsync(server.Origin);
         await using var publisher = FfmpegPublisher.Start(server.RtmpUrl("evening"), Small);
         await page.UntilAsync("document.body.innerText.includes('evening')", TimeSpan.FromSeconds(30));

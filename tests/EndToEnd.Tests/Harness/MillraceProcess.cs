@@ -90,8 +90,8 @@ internal sealed class MillraceProcess : IAsyncDisposable
     {
         List<string> arguments =
             ["up", "--Http:Port=0", "--Http:Address=127.0.0.1", "--Rtmp:Port=0", "--Rtmp:Address=127.0.0.1", $"--Data:Path={data}"];
-        // One core's worth of encoders beside each test would only make the others wait.
-        foreach (var quiet in (string[])["--Ingest:Admission=open", "--Transcoding:Ladder=off"])
+        // Encoders and decoders beside each test would only make the others wait.
+        foreach (var quiet in (string[])["--Ingest:Admission=open", "--Transcoding:Ladder=off", "--Preview:Interval=off"])
         {
             if (!options.Any(option => option.StartsWith(quiet[..quiet.IndexOf('=', StringComparison.Ordinal)], StringComparison.Ordinal)))
                 arguments.Add(quiet);
