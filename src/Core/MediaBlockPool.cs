@@ -15,14 +15,18 @@ public sealed class MediaBlockPool
 
     private readonly ConcurrentStack<MediaBlock> free = new();
     private readonly long maxFreeBytes;
+    private readonly int blockBytes;
     private long freeBytes;
     private long usedBytes;
 
     /// <param name="maxFreeBytes">Most bytes kept for reuse; blocks returned beyond it are freed. At least 0.</param>
-    public MediaBlockPool(long maxFreeBytes = 64L * 1024 * 1024)
+    /// <param name="blockBytes">Bytes of a pooled block, at least 1; <see cref="BlockBytes"/> for a pool under a <see cref="MediaArena"/>.</param>
+    public MediaBlockPool(long maxFreeBytes = 64L * 1024 * 1024, int blockBytes = BlockBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxFreeBytes);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockBytes);
         this.maxFreeBytes = maxFreeBytes;
+        this.blockBytes = blockBytes;
     }
 
     /// <summary>The process's pool.</summary>
@@ -36,18 +40,18 @@ public sealed class MediaBlockPool
 
     /// <summary>
     /// Takes a block of at least <paramref name="minBytes"/>, with one reference that belongs to the caller.
-    /// Sizes over <see cref="BlockBytes"/> get a block of their own that is not kept afterwards. The content is undefined.
+    /// Sizes over the pool's block size get a block of their own that is not kept afterwards. The content is undefined.
     /// </summary>
     public MediaBlock Rent(int minBytes = BlockBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(minBytes);
         MediaBlock? block = null;
-        if (minBytes <= BlockBytes)
+        if (minBytes <= blockBytes)
         {
             if (free.TryPop(out block))
                 Interlocked.Add(ref freeBytes, -block.Length);
             else
-                block = new MediaBlock(this, BlockBytes);
+                block = new MediaBlock(this, blockBytes);
         }
         block ??= new MediaBlock(this, minBytes);
         block.Revive();
@@ -58,12 +62,12 @@ public sealed class MediaBlockPool
     internal void Return(MediaBlock block)
     {
         Interlocked.Add(ref usedBytes, -block.Length);
-        if (block.Length == BlockBytes && Interlocked.Add(ref freeBytes, block.Length) <= maxFreeBytes)
+        if (block.Length == blockBytes && Interlocked.Add(ref freeBytes, block.Length) <= maxFreeBytes)
         {
             free.Push(block);
             return;
         }
-        if (block.Length == BlockBytes)
+        if (block.Length == blockBytes)
             Interlocked.Add(ref freeBytes, -block.Length);
         block.Free();
     }

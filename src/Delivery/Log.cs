@@ -25,4 +25,19 @@ internal static partial class Log
 
     [LoggerMessage(8103, LogLevel.Information, "Thumbnails of {Channel} can be made again")]
     public static partial void PreviewRecovered(this ILogger logger, string channel);
+
+    [LoggerMessage(8201, LogLevel.Warning, "The parent {Parent} is down ({Reason}); its broadcasts go to the other parents")]
+    public static partial void ParentDown(this ILogger logger, string parent, string reason);
+
+    [LoggerMessage(8202, LogLevel.Information, "The parent {Parent} is back")]
+    public static partial void ParentUp(this ILogger logger, string parent);
+
+    [LoggerMessage(8203, LogLevel.Error, "A fetch of {Path} ended in a fault of ours")]
+    public static partial void FetchFault(this ILogger logger, string path, Exception fault);
+
+    [LoggerMessage(8204, LogLevel.Information, "Purged {Prefix}: {Count} objects")]
+    public static partial void Purged(this ILogger logger, string prefix, int count);
+
+    [LoggerMessage(8205, LogLevel.Warning, "The parent {Parent} does not tell what is purged ({Reason}); Cluster:Secret must be the same on both")]
+    public static partial void PurgesUnknown(this ILogger logger, string parent, string reason);
 }

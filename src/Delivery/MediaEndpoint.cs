@@ -49,16 +49,12 @@ public sealed class MediaEndpoint
     {
         // 1. What every status carries.
         var response = context.Response;
-        response.Headers.AccessControlAllowOrigin = "*";
-        response.Headers.AccessControlExposeHeaders = "Content-Length, Content-Range, Content-Encoding, Date, ETag, Age, Cache-Status";
-        response.Headers["Timing-Allow-Origin"] = "*";
-        response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-        response.Headers.XContentTypeOptions = "nosniff";
+        OpenHeaders.Write(response);
 
         // 2. Methods.
         var method = context.Request.Method;
         if (HttpMethods.IsOptions(method))
-            return Preflight(response);
+            return OpenHeaders.Preflight(response);
         if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
         {
             response.Headers.Allow = "GET, HEAD, OPTIONS";
@@ -98,15 +94,6 @@ public sealed class MediaEndpoint
             default:
                 return PartAsync(context, broadcast, rendition!, path.Number, path.Part);
         }
-    }
-
-    private static Task Preflight(HttpResponse response)
-    {
-        response.StatusCode = StatusCodes.Status204NoContent;
-        response.Headers.AccessControlAllowMethods = "GET, HEAD, OPTIONS";
-        response.Headers.AccessControlAllowHeaders = "*";
-        response.Headers.AccessControlMaxAge = "86400";
-        return Task.CompletedTask;
     }
 
     /// <summary>
@@ -326,7 +313,7 @@ public sealed class MediaEndpoint
         response.Headers.CacheControl = Immutable;
         response.Headers.ETag = MediaETag;
         response.Headers.AcceptRanges = "bytes";
-        if (Matches(request.IfNoneMatch.ToString(), MediaETag))
+        if (EntityTag.Matches(request.IfNoneMatch.ToString(), MediaETag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             Count(kind, StatusCodes.Status304NotModified);
@@ -425,7 +412,7 @@ public sealed class MediaEndpoint
         response.Headers.CacheControl = cacheControl;
         response.Headers.ETag = tag;
         response.Headers.Vary = "Accept-Encoding";
-        if (Matches(context.Request.Headers.IfNoneMatch.ToString(), tag))
+        if (EntityTag.Matches(context.Request.Headers.IfNoneMatch.ToString(), tag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             Count(kind, StatusCodes.Status304NotModified);
@@ -459,20 +446,6 @@ public sealed class MediaEndpoint
         Count(kind, status);
         if (!HttpMethods.IsHead(context.Request.Method))
             await response.WriteAsync(text);
-    }
-
-    // Weak comparison (RFC 9110 §13.1.2); our validators hold no comma.
-    internal static bool Matches(ReadOnlySpan<char> header, string tag)
-    {
-        foreach (var range in header.Split(','))
-        {
-            var candidate = header[range].Trim();
-            if (candidate.StartsWith("W/"))
-                candidate = candidate[2..];
-            if (candidate is "*" || candidate.SequenceEqual(tag))
-                return true;
-        }
-        return false;
     }
 
     internal static void Count(MediaObject kind, int status) =>

@@ -5,6 +5,7 @@ namespace Millrace.Server;
 /// <param name="Operands">Further words without dashes.</param>
 /// <param name="Flags">Switches that belong to the command line and not to the configuration, without dashes.</param>
 /// <param name="ConfigurationFile">The operand of <c>--config</c>, or null.</param>
+/// <param name="RoleList">The operand of <c>--roles</c>, or null.</param>
 /// <param name="Settings">Configuration keys and values, in order.</param>
 /// <param name="Faults">What could not be understood.</param>
 public sealed record CommandLine(
@@ -12,6 +13,7 @@ public sealed record CommandLine(
     IReadOnlyList<string> Operands,
     IReadOnlySet<string> Flags,
     string? ConfigurationFile,
+    string? RoleList,
     IReadOnlyList<KeyValuePair<string, string>> Settings,
     IReadOnlyList<string> Faults)
 {
@@ -25,7 +27,9 @@ public sealed record CommandLine(
         var flags = new HashSet<string>(StringComparer.Ordinal);
         var settings = new List<KeyValuePair<string, string>>();
         var faults = new List<string>();
+        var parents = new List<string>();
         string? file = null;
+        string? roles = null;
 
         for (var i = 0; i < words.Count; i++)
         {
@@ -58,6 +62,10 @@ public sealed record CommandLine(
 
                 if (key == "config" && value is not null)
                     file = value;
+                else if (key == "roles" && value is not null)
+                    roles = value;
+                else if (key == "parent" && value is not null)
+                    parents.Add(value);
                 else if (value is null)
                     faults.Add($"{word}: has no value.");
                 else if (!key.Contains(':', StringComparison.Ordinal))
@@ -66,6 +74,8 @@ public sealed record CommandLine(
                     settings.Add(KeyValuePair.Create(key, value));
             }
         }
-        return new CommandLine(verb, operands, flags, file, settings, faults);
+        if (parents.Count > 0)
+            settings.Add(KeyValuePair.Create("Relay:Parents", string.Join(',', parents)));
+        return new CommandLine(verb, operands, flags, file, roles, settings, faults);
     }
 }

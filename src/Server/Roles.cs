@@ -9,6 +9,7 @@ using Millrace.Packaging;
 using Millrace.Platform;
 using Millrace.Server.Demo;
 using Millrace.Server.Options;
+using Millrace.Server.Relay;
 using Millrace.Server.Rtmp;
 using Millrace.Server.Transcoding;
 using OpenTelemetry.Metrics;
@@ -19,9 +20,15 @@ namespace Millrace.Server;
 /// <summary>The roles of a node, in the order in which they start: each needs only those in front of it.</summary>
 internal static class Roles
 {
-    public static void Add(IServiceCollection services, EffectiveConfiguration configuration, bool demo)
+    public static void Add(IServiceCollection services, EffectiveConfiguration configuration, NodeRoles roles, bool demo)
     {
         AddMetrics(services);
+        RelayRole.AddPurges(services, configuration);
+        if (roles == NodeRoles.Relay)
+        {
+            RelayRole.Add(services, configuration);
+            return;
+        }
         AddPlatform(services, configuration);
         AddOrigin(services, configuration);
         TranscodingRole.Add(services, configuration);

@@ -13,7 +13,7 @@ using Millrace.Server.Options;
 namespace Millrace.Server;
 
 /// <summary>
-/// Puts the roles of <c>millrace up</c> together in one host.
+/// Puts the roles of a node together in one host.
 /// </summary>
 /// <remarks>
 /// Hosted services start in the order of <see cref="Roles"/>, the HTTP listener last, and stop in reverse. What has to
@@ -25,8 +25,11 @@ public static class ServerHost
     /// <summary>After so long whatever has not ended is cut.</summary>
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Builds the host; nothing listens yet.</summary>
-    public static WebApplication Build(EffectiveConfiguration configuration, bool demo)
+    /// <summary>Builds the host of <c>millrace up</c>; nothing listens yet.</summary>
+    public static WebApplication Build(EffectiveConfiguration configuration, bool demo) => Build(configuration, NodeRoles.Up, demo);
+
+    /// <summary>Builds the host of a node; nothing listens yet.</summary>
+    public static WebApplication Build(EffectiveConfiguration configuration, NodeRoles roles, bool demo)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         AddLogging(builder.Logging, configuration.Get<LogOptions>());
@@ -37,10 +40,10 @@ public static class ServerHost
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         AddKestrel(builder.WebHost, configuration.Get<HttpOptions>());
-        Roles.Add(builder.Services, configuration, demo);
+        Roles.Add(builder.Services, configuration, roles, demo);
 
         var app = builder.Build();
-        HttpPipeline.Map(app);
+        HttpPipeline.Map(app, roles);
         app.Lifetime.ApplicationStarted.Register(() =>
             app.Services.GetRequiredService<ServerAddresses>().HttpPort = HttpPortOf(app.Services.GetRequiredService<IServer>()));
         return app;

@@ -61,7 +61,6 @@ public sealed class ConfigurationTests
     [InlineData("Storage:Kind", "disk", "s3")]
     [InlineData("Database:Kind", "sqlite", "postgres")]
     [InlineData("Cluster:Kind", "LOCAL", "redis")]
-    [InlineData("Relay:Parents", "", "http://origin:8080")]
     public void Load_OptionWithOneValueSoFar_OthersAreRefusedByName(string key, string works, string later)
     {
         Assert.Empty(Load(null, (key, works)).Faults);

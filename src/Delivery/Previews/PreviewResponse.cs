@@ -68,7 +68,7 @@ internal static class PreviewResponse
         var response = context.Response;
         response.Headers.CacheControl = cacheControl;
         response.Headers.ETag = tag;
-        var isKnown = MediaEndpoint.Matches(context.Request.Headers.IfNoneMatch.ToString(), tag);
+        var isKnown = EntityTag.Matches(context.Request.Headers.IfNoneMatch.ToString(), tag);
         response.StatusCode = isKnown ? StatusCodes.Status304NotModified : StatusCodes.Status200OK;
         if (!isKnown)
             response.ContentType = "image/jpeg";

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using Millrace.Delivery.Relay;
 using Millrace.Platform;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
@@ -33,6 +34,9 @@ public static class DoctorCommand
         if (int.TryParse(rtmp.Tls.Port, out var tls))
             findings.InsertRange(3, [CheckPort("Rtmp:Tls:Port", rtmp.Address, tls), CheckCertificate(rtmp.Tls)]);
 
+        foreach (var parent in configuration.Get<RelayOptions>().Parents)
+            findings.Add(await CheckParentAsync(parent));
+
         foreach (var finding in findings)
             await output.WriteLineAsync($"{(finding.IsGood ? "ok  " : finding.IsNeeded ? "FIX " : "note")}  {finding.Subject,-14} {finding.Text}");
         return findings.Any(finding => finding is { IsGood: false, IsNeeded: true }) ? 1 : 0;
@@ -43,6 +47,22 @@ public static class DoctorCommand
         if (!Ffmpeg.TryFind(options, out var ffmpeg, out var fault))
             return new(false, options.IsWanted, "ffmpeg", $"{fault} Without it there are no further renditions, thumbnails, sprite sheets and no --demo; --Transcoding:Ladder=off and --Preview:Interval=off want none.");
         return new(true, false, "ffmpeg", $"{ffmpeg!.Version} at {ffmpeg.Path}, encoders: {ffmpeg.Encoders.Name}. {string.Join(' ', ffmpeg.Notes)}".TrimEnd());
+    }
+
+    private static async Task<Finding> CheckParentAsync(string address)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        try
+        {
+            using var answer = await http.GetAsync(new Uri(new Uri(address), "/health/ready"));
+            return answer.IsSuccessStatusCode
+                ? new(true, true, "parent", $"{address} is ready")
+                : new(false, true, "parent", $"{address} answers {(int)answer.StatusCode} to /health/ready; look at that node");
+        }
+        catch (Exception fault) when (fault is HttpRequestException or OperationCanceledException)
+        {
+            return new(false, true, "parent", $"{address} does not answer ({fault.Message}); start it, or name another with --parent URL");
+        }
     }
 
     private static Finding CheckPort(string key, string address, int port)

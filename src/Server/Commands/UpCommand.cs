@@ -8,23 +8,25 @@ using Millrace.Server.Options;
 
 namespace Millrace.Server.Commands;
 
-/// <summary><c>millrace up</c>: every role in this process, until it is told to end.</summary>
+/// <summary><c>millrace up</c> and <c>millrace node</c>: every role, or some, in this process, until it is told to end.</summary>
 public static class UpCommand
 {
     /// <summary>Runs until SIGTERM, SIGINT or a fault that ends the process.</summary>
-    public static async Task<int> RunAsync(EffectiveConfiguration configuration, bool demo, TextWriter output, TextWriter error)
+    public static async Task<int> RunAsync(EffectiveConfiguration configuration, NodeRoles roles, bool demo, TextWriter output, TextWriter error)
     {
-        using var data = DataDirectory.TryHold(configuration.Get<DataOptions>().Path, out var fault);
-        if (data is null)
+        // A relay keeps nothing on disk: several may stand on one machine without a directory each.
+        string? fault = null;
+        using var data = roles == NodeRoles.Relay ? null : DataDirectory.TryHold(configuration.Get<DataOptions>().Path, out fault);
+        if (fault is not null)
         {
             await error.WriteLineAsync("millrace: " + fault);
             return 1;
         }
         try
         {
-            await using var app = ServerHost.Build(configuration, demo);
+            await using var app = ServerHost.Build(configuration, roles, demo);
             await app.StartAsync();
-            await output.WriteLineAsync(Welcome.Text(configuration, app.Services.GetRequiredService<ServerAddresses>(), demo));
+            await output.WriteLineAsync(Welcome.Text(configuration, roles, app.Services.GetRequiredService<ServerAddresses>(), demo));
             await output.FlushAsync();
             await app.WaitForShutdownAsync();
             return 0;

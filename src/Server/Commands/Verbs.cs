@@ -1,3 +1,4 @@
+using Millrace.Delivery.Relay;
 using Millrace.Server.Options;
 
 namespace Millrace.Server.Commands;
@@ -9,6 +10,8 @@ public static class Verbs
         Usage: millrace VERB [--Key:Sub=value …]
 
           up [--demo]                        run everything on this machine; --demo puts two synthetic channels on air
+          node --roles LIST [--parent URL …] run some roles: ingest,origin,platform takes streams in, as up does;
+                                             relay hands on what it fetches from its parents
           channel create NAME                make a channel and print its stream key, once
           channel list                       the channels
           channel rotate-key NAME            replace a channel's stream key and print the new one, once
@@ -41,6 +44,7 @@ public static class Verbs
             faults.Add("--demo: belongs to millrace up.");
         if (line.Verb is "up" && line.Operands.Count > 0)
             faults.Add($"millrace up: does not take '{line.Operands[0]}'.");
+        var roles = CheckRoles(line, configuration.Get<RelayOptions>(), faults);
         if (line.Verb is "config")
             return await ConfigCommand.RunAsync(configuration, faults, output, error);
         if (faults.Count > 0)
@@ -49,7 +53,8 @@ public static class Verbs
         switch (line.Verb)
         {
             case "up":
-                return await UpCommand.RunAsync(configuration, line.Flags.Contains("demo"), output, error);
+            case "node":
+                return await UpCommand.RunAsync(configuration, roles, line.Flags.Contains("demo"), output, error);
             case "channel":
                 return await ChannelCommand.RunAsync(configuration, line.Operands, output, error);
             case "doctor":
@@ -59,6 +64,30 @@ public static class Verbs
                 await error.WriteLineAsync(Usage);
                 return 2;
         }
+    }
+
+    /// <summary>The roles that were asked for, and whether they have the parents that they need.</summary>
+    private static NodeRoles CheckRoles(CommandLine line, RelayOptions relay, List<string> faults)
+    {
+        if (line.Verb is not "node")
+        {
+            if (line.RoleList is not null)
+                faults.Add("--roles: belongs to millrace node.");
+            if (line.Verb is "up" && relay.Parents.Count > 0)
+                faults.Add("Relay:Parents: millrace up serves what it takes in and has no parent; a relay is millrace node --roles relay.");
+            return NodeRoles.Up;
+        }
+        if (line.RoleList is null)
+        {
+            faults.Add("millrace node: needs --roles LIST.");
+            return NodeRoles.None;
+        }
+        var roles = NodeRoleList.Parse(line.RoleList, faults);
+        if (roles == NodeRoles.Relay && relay.Parents.Count == 0)
+            faults.Add("--parent: a relay needs the address of at least one node to fetch from.");
+        if (roles == NodeRoles.Up && relay.Parents.Count > 0)
+            faults.Add("Relay:Parents: belongs to the role relay.");
+        return roles;
     }
 
     /// <summary>Says everything that is wrong, a line each.</summary>

@@ -1,3 +1,4 @@
+using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Server.Demo;
 using Millrace.Server.Options;
@@ -7,7 +8,7 @@ namespace Millrace.Server.Commands;
 /// <summary>What is printed once everything is ready: where to stream to and where to watch, and no more.</summary>
 internal static class Welcome
 {
-    public static string Text(EffectiveConfiguration configuration, ServerAddresses addresses, bool demo)
+    public static string Text(EffectiveConfiguration configuration, NodeRoles roles, ServerAddresses addresses, bool demo)
     {
         var watch = $"http://localhost:{addresses.HttpPort}";
         var lines = new List<string> { "Millrace is ready.", "" };
@@ -21,6 +22,8 @@ internal static class Welcome
                 ? "  Stream key  the name of your channel: any 3 to 64 of a-z, 0-9, _ and -"
                 : $"  Stream key  {ChannelCommandFor(configuration)} prints one");
         }
+        if (roles == NodeRoles.Relay)
+            lines.Add($"  Relay of    {string.Join(", ", configuration.Get<RelayOptions>().Parents)}");
         lines.Add($"  Watch at    {watch}/");
         if (demo)
             lines.AddRange(DemoChannel.All.Select(channel => $"              {watch}/c/{channel.Name}"));

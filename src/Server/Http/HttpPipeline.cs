@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Millrace.Delivery;
+using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Platform;
 
@@ -12,10 +13,18 @@ namespace Millrace.Server.Http;
 /// <summary>What answers which path. Media first and without routing, then pages, then everything that is asked for seldom.</summary>
 internal static class HttpPipeline
 {
-    public static void Map(WebApplication app)
+    public static void Map(WebApplication app, NodeRoles roles)
     {
-        var media = app.Services.GetRequiredService<MediaEndpoint>();
-        app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
+        if (roles == NodeRoles.Relay)
+        {
+            var relay = app.Services.GetRequiredService<RelayEndpoint>();
+            app.Use(next => context => relay.TryInvoke(context, out var task) ? task : next(context));
+        }
+        else
+        {
+            var media = app.Services.GetRequiredService<MediaEndpoint>();
+            app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
+        }
         app.Use(Pages(new WebFiles(typeof(HttpPipeline).Assembly)));
         app.UseRouting();
         app.MapGet("/health/live", context => TextAsync(context, StatusCodes.Status200OK, "ok\n"));
@@ -23,9 +32,15 @@ internal static class HttpPipeline
             context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
                 : TextAsync(context, StatusCodes.Status200OK, "ok\n"));
-        app.Services.GetRequiredService<PlatformApi>().Map(app);
-        // Nobody else asks for it, and without an instance its instruments do not exist.
-        app.Services.GetRequiredService<IngestMetrics>();
+        var purges = app.Services.GetRequiredService<PurgeEndpoint>();
+        app.MapPost("/internal/purge", purges.PurgeAsync);
+        app.MapGet("/internal/purges", purges.TellAsync);
+        if (roles != NodeRoles.Relay)
+        {
+            app.Services.GetRequiredService<PlatformApi>().Map(app);
+            // Nobody else asks for it, and without an instance its instruments do not exist.
+            app.Services.GetRequiredService<IngestMetrics>();
+        }
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapFallback(context => TextAsync(context, StatusCodes.Status404NotFound, "Not found.\n"));
     }

@@ -55,6 +55,12 @@ public sealed class ClusterOptions
 {
     /// <summary><c>local</c> (this node is all there is), <c>postgres</c> or <c>redis</c>. Only <c>local</c> is there yet.</summary>
     public ClusterKind Kind { get; set; } = ClusterKind.Local;
+
+    /// <summary>
+    /// What the nodes of one fleet know and nobody else: origins and relays tell each other what is to be purged with it. At
+    /// least 16 characters, the same on all nodes. Default empty: <c>/internal/…</c> does not exist, and purges reach no relay.
+    /// </summary>
+    public string Secret { get; set; } = "";
 }
 
 /// <summary>How nodes find each other.</summary>
@@ -66,13 +72,6 @@ public enum ClusterKind
     Postgres,
     /// <summary>Over Redis. Not there yet.</summary>
     Redis,
-}
-
-/// <summary>Delivery from another node: section <c>Relay</c>.</summary>
-public sealed class RelayOptions
-{
-    /// <summary>Addresses of the nodes to fetch from. Only the empty list is there yet: this node serves what it takes in.</summary>
-    public IReadOnlyList<string> Parents { get; set; } = [];
 }
 
 /// <summary>
@@ -90,11 +89,13 @@ internal static class LaterRules
     public static IEnumerable<string> Check(DatabaseOptions options) =>
         options.Kind == DatabaseKind.Sqlite ? [] : [NotYet("Database:Kind", options.Kind, "sqlite: a file under Data:Path")];
 
-    public static IEnumerable<string> Check(ClusterOptions options) =>
-        options.Kind == ClusterKind.Local ? [] : [NotYet("Cluster:Kind", options.Kind, "local: this node is all there is")];
-
-    public static IEnumerable<string> Check(RelayOptions options) =>
-        options.Parents.Count == 0 ? [] : [NotYet("Relay:Parents", string.Join(',', options.Parents), "the empty list: this node serves what it takes in")];
+    public static IEnumerable<string> Check(ClusterOptions options)
+    {
+        if (options.Kind != ClusterKind.Local)
+            yield return NotYet("Cluster:Kind", options.Kind, "local: this node is all there is");
+        if (options.Secret.Length is > 0 and < 16)
+            yield return "Cluster:Secret: has fewer than 16 characters.";
+    }
 
     private static string NotYet(string key, object value, string works) =>
         $"{key}: '{value.ToString()!.ToLowerInvariant()}' is not there yet in this version. What works is {works}.";

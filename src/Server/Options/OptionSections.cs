@@ -1,6 +1,7 @@
 using System.Net;
 using Millrace.Delivery;
 using Millrace.Delivery.Previews;
+using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Server.Http;
@@ -27,7 +28,7 @@ public static class OptionSections
         OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
         OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),
         OptionSection.Of<ClusterOptions>("Cluster", LaterRules.Check),
-        OptionSection.Of<RelayOptions>("Relay", LaterRules.Check),
+        OptionSection.Of<RelayOptions>("Relay", CheckRelay),
         OptionSection.Of<LogOptions>("Log"),
     ];
 
@@ -44,6 +45,21 @@ public static class OptionSections
     {
         if (string.IsNullOrWhiteSpace(options.Path))
             yield return "Data:Path: is empty.";
+    }
+
+    private static IEnumerable<string> CheckRelay(RelayOptions options)
+    {
+        foreach (var parent in options.Parents)
+        {
+            if (!Uri.TryCreate(parent, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
+                yield return $"Relay:Parents: '{parent}' is no address of a node (http://host:port).";
+        }
+        if (options.Parents.Count != options.Parents.Distinct(StringComparer.OrdinalIgnoreCase).Count())
+            yield return "Relay:Parents: names a parent twice.";
+        if (options.Name.Length > 0 && !CacheStatus.IsName(options.Name))
+            yield return $"Relay:Name: '{options.Name}' is not a letter followed by letters, digits, '.', '_' and '-', at most 63.";
+        if (options.MaxObjectBytes * 4 > options.MemoryBytes)
+            yield return $"Relay:MaxObjectBytes: {options.MaxObjectBytes} is more than a quarter of Relay:MemoryBytes ({options.MemoryBytes}).";
     }
 
     private static IEnumerable<string> CheckPackaging(PackagingOptions options)

@@ -1,0 +1,142 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Compression;
+
+namespace Millrace.Delivery.Relay;
+
+/// <summary>
+/// What the media playlists that passed through say about the directories they stand in, and the followers of those that
+/// somebody watches.
+/// </summary>
+#pragma warning disable CA1001 // A token source without a timer needs no disposal.
+internal sealed class LiveDirectories
+#pragma warning restore CA1001
+{
+    private const int MaxPlaylists = 20_000;
+
+    private readonly ConcurrentDictionary<string, LivePlaylist> playlists = new(StringComparer.Ordinal);
+    // The playlist of a directory that was read last.
+    private readonly ConcurrentDictionary<string, LivePlaylist> directories = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LivePlaylist>.AlternateLookup<ReadOnlySpan<char>> byDirectory;
+    private readonly Lock gate = new();
+    private readonly TimeProvider time;
+    private readonly CancellationTokenSource stop = new();
+
+    public LiveDirectories(TimeProvider time)
+    {
+        this.time = time;
+        byDirectory = directories.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    /// <summary>Follows a playlist until nobody watches it or the token is cancelled. Set once, before the first request.</summary>
+    public Func<LivePlaylist, CancellationToken, Task> Follow { get; set; } = (_, _) => Task.CompletedTask;
+
+    /// <summary>A viewer asks for a playlist's next version; the caller calls <see cref="LivePlaylist.Leave"/>. Null when there are too many.</summary>
+    public LivePlaylist? Watch(in RelayKey key)
+    {
+        if (!playlists.TryGetValue(key.Path, out var playlist))
+        {
+            if (playlists.Count >= MaxPlaylists)
+                return null;
+            playlist = playlists.GetOrAdd(key.Path, static (path, time) => new LivePlaylist(path, time), time);
+        }
+        playlist.Enter(key);
+        if (playlist.Follower is not { IsCompleted: false })
+        {
+            lock (gate)
+            {
+                if (playlist.Follower is not { IsCompleted: false } && !stop.IsCancellationRequested)
+                    playlist.Follower = Task.Run(() => Follow(playlist, stop.Token));
+            }
+        }
+        return playlist;
+    }
+
+    /// <summary>A playlist came whole.</summary>
+    public void Read(RelayObject item)
+    {
+        if (item.Body!.Length > PlaylistTail.MaxBytes || PlaylistTail.Read(Plain(item)) is not { } tail)
+            return;
+        if (!playlists.TryGetValue(item.Key.Path, out var playlist))
+        {
+            if (playlists.Count >= MaxPlaylists)
+                return;
+            playlist = playlists.GetOrAdd(item.Key.Path, static (path, time) => new LivePlaylist(path, time), time);
+        }
+        playlist.Read(tail);
+        directories[playlist.Directory] = playlist;
+    }
+
+    /// <summary>Somebody asks for media.</summary>
+    public void NoteMedia(ReadOnlySpan<char> path)
+    {
+        if (Find(path, out var name) is { Tail: { } tail } playlist && tail.IsPart(name))
+            playlist.WantParts();
+    }
+
+    /// <summary>Whether a playlist says that the object exists.</summary>
+    public bool IsListed(ReadOnlySpan<char> path) => Find(path, out var name) is { Tail: { } tail } && tail.Lists(name);
+
+    /// <summary>Whether the object is media or playlist of something that somebody watches now.</summary>
+    public bool IsLive(RelayObject item) =>
+        Find(item.Key.Path, out var name) is { IsWatched: true, Tail: { IsEnded: false } tail } && (RelayPath.IsPlaylist(name) || tail.Lists(name) || name.SequenceEqual(tail.Hint));
+
+    /// <summary>How long a request in this directory may be held (three target durations, §6.2.5.2 of the draft), with time for the way; null when that is unknown.</summary>
+    public TimeSpan? HoldOf(ReadOnlySpan<char> path) =>
+        Find(path, out _) is { Tail: not null } playlist ? (3 * playlist.Target) + TimeSpan.FromSeconds(2) : null;
+
+    /// <summary>Forgets what nobody asked for in a minute.</summary>
+    public void Sweep()
+    {
+        foreach (var (path, playlist) in playlists)
+        {
+            if (!playlist.IsForgotten)
+                continue;
+            playlists.TryRemove(path, out _);
+            directories.TryRemove(KeyValuePair.Create(playlist.Directory, playlist));
+        }
+    }
+
+    /// <summary>Ends the followers.</summary>
+    public async Task StopAsync()
+    {
+        Task[] following;
+        await stop.CancelAsync();
+        lock (gate)
+            following = [.. playlists.Values.Select(playlist => playlist.Follower).OfType<Task>()];
+        await Task.WhenAll(following);
+    }
+
+    private LivePlaylist? Find(ReadOnlySpan<char> path, out ReadOnlySpan<char> name)
+    {
+        var directory = RelayPath.DirectoryOf(path);
+        name = path[directory.Length..];
+        return byDirectory.TryGetValue(directory, out var playlist) ? playlist : null;
+    }
+
+    private static byte[] Plain(RelayObject item)
+    {
+        var bytes = item.Body!.ToArray();
+        if (item.Head!.ContentEncoding is not { } coding)
+            return bytes;
+        using var from = new MemoryStream(bytes);
+        using Stream decoder = coding == "br" ? new BrotliStream(from, CompressionMode.Decompress) : new GZipStream(from, CompressionMode.Decompress);
+        using var plain = new MemoryStream(bytes.Length * 4);
+        var piece = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
+        {
+            // A text that unpacks to more is cut: what it says then is nothing that anyone acts on.
+            for (int read; plain.Length < PlaylistTail.MaxBytes && (read = decoder.Read(piece)) > 0;)
+                plain.Write(piece.AsSpan(0, read));
+            return plain.ToArray();
+        }
+        catch (Exception broken) when (broken is InvalidDataException or InvalidOperationException)
+        {
+            return [];
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
+        }
+    }
+}

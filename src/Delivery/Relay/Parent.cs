@@ -1,0 +1,106 @@
+namespace Millrace.Delivery.Relay;
+
+/// <summary>One node that is fetched from, and what is known of its health. Thread-safe.</summary>
+/// <remarks>
+/// A connection that is refused, or two answers in a row that break off or do not come, take it down; a probe that is
+/// answered takes it up again. While it is down everything that still waits for it is cancelled through
+/// <see cref="WhileUp"/> and goes to another parent: that is how a parent is left whose packets are dropped without a reset,
+/// though it holds requests that may be held for seconds.
+/// </remarks>
+#pragma warning disable CA1001 // A token source without a timer needs no disposal.
+internal sealed class Parent
+#pragma warning restore CA1001
+{
+    /// <summary>Failures in a row that take it down.</summary>
+    private const int MaxFailures = 2;
+
+    private readonly Lock gate = new();
+    private readonly TimeProvider time;
+    private readonly TimeSpan slowStart;
+    private CancellationTokenSource whileUp = new();
+    private int failures;
+    private long? upSince;
+    private long lastUsed;
+
+    public Parent(Uri address, TimeProvider time, TimeSpan slowStart)
+    {
+        Address = address;
+        Hash = Rendezvous.Hash(address.Authority);
+        this.time = time;
+        this.slowStart = slowStart;
+        lastUsed = time.GetTimestamp();
+        IsUp = true;
+    }
+
+    public Uri Address { get; }
+
+    /// <summary>Of its name, for rendezvous hashing.</summary>
+    public ulong Hash { get; }
+
+    public bool IsUp { get; private set; }
+
+    /// <summary>Cancelled when it goes down.</summary>
+    public CancellationToken WhileUp
+    {
+        get
+        {
+            lock (gate)
+                return whileUp.Token;
+        }
+    }
+
+    /// <summary>How long nobody asked it for anything.</summary>
+    public TimeSpan Idle => time.GetElapsedTime(Volatile.Read(ref lastUsed));
+
+    /// <summary>Somebody asks it for something.</summary>
+    public void Use() => Volatile.Write(ref lastUsed, time.GetTimestamp());
+
+    /// <summary>
+    /// Whether it takes this group's requests: it is up, and when it came up only a while ago the group's turn has come. Which
+    /// turn that is depends on the group alone, so that all of one broadcast's requests move at once.
+    /// </summary>
+    public bool Takes(ulong group)
+    {
+        lock (gate)
+        {
+            if (!IsUp || upSince is not { } since)
+                return IsUp;
+            var share = slowStart > TimeSpan.Zero ? time.GetElapsedTime(since) / slowStart : 1;
+            if (share >= 1)
+                upSince = null;
+            return share >= 1 || Rendezvous.Mix(group) / (double)ulong.MaxValue < share;
+        }
+    }
+
+    /// <summary>It answered. True when it was down before.</summary>
+    public bool Succeed(bool isProbe)
+    {
+        lock (gate)
+        {
+            failures = 0;
+            // A late answer to an old request is no proof of life; a probe's is.
+            if (IsUp || !isProbe)
+                return false;
+            IsUp = true;
+            upSince = time.GetTimestamp();
+            whileUp = new CancellationTokenSource();
+            return true;
+        }
+    }
+
+    /// <summary>It did not answer. True when that took it down.</summary>
+    /// <param name="isCertain">Nobody listens there: one time is enough.</param>
+    public bool Fail(bool isCertain)
+    {
+        CancellationTokenSource ended;
+        lock (gate)
+        {
+            if (!IsUp || (++failures < MaxFailures && !isCertain))
+                return false;
+            IsUp = false;
+            ended = whileUp;
+        }
+        ended.Cancel();
+        return true;
+    }
+}

@@ -1,0 +1,78 @@
+using Microsoft.Extensions.Logging;
+
+namespace Millrace.Delivery.Relay;
+
+/// <summary>The parents, in which order a broadcast asks them, and their going down and coming up.</summary>
+internal sealed class ParentSet
+{
+    private readonly Parent[] parents;
+    private readonly ILogger logger;
+    private readonly TimeProvider time;
+    private readonly Lock gate = new();
+    private TaskCompletionSource recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ParentSet(RelayOptions options, TimeProvider time, ILogger logger)
+    {
+        parents = [.. options.Parents.Select(address => new Parent(new Uri(address), time, options.SlowStart))];
+        this.time = time;
+        this.logger = logger;
+        RelayMetrics.AddParents(parents.Length, 0);
+    }
+
+    public IReadOnlyList<Parent> All => parents;
+
+    /// <summary>
+    /// In which order to ask for a group's objects: those that take it, best score first; then those that are up but
+    /// not yet back in full; then, as there is nothing to lose, those that are down.
+    /// </summary>
+    public Parent[] Order(ReadOnlySpan<char> group)
+    {
+        var key = Rendezvous.Hash(group);
+        var order = (Parent[])parents.Clone();
+        var ranks = new (int Class, ulong Score)[order.Length];
+        for (var i = 0; i < order.Length; i++)
+            ranks[i] = (order[i].Takes(key) ? 0 : order[i].IsUp ? 1 : 2, ~Rendezvous.Score(order[i].Hash, key));
+        Array.Sort(ranks, order);
+        return order;
+    }
+
+    /// <summary>A parent answered.</summary>
+    public void Succeed(Parent parent, bool isProbe)
+    {
+        if (!parent.Succeed(isProbe))
+            return;
+        logger.ParentUp(parent.Address.Authority);
+        RelayMetrics.AddParents(1, -1);
+        TaskCompletionSource waiting;
+        lock (gate)
+        {
+            waiting = recovered;
+            recovered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+        waiting.TrySetResult();
+    }
+
+    /// <summary>
+    /// A parent did not answer. Silence alone does not take the last one down: then it is more likely this node or its
+    /// network that is slow, and there is nowhere else to go.
+    /// </summary>
+    public void Fail(Parent parent, bool isCertain, string reason)
+    {
+        if (!isCertain && !parents.Any(other => other != parent && other.IsUp))
+            return;
+        if (parent.Fail(isCertain))
+        {
+            logger.ParentDown(parent.Address.Authority, reason);
+            RelayMetrics.AddParents(-1, 1);
+        }
+    }
+
+    /// <summary>Ends when a parent comes up, or after <paramref name="most"/>.</summary>
+    public async Task WaitForRecoveryAsync(TimeSpan most, CancellationToken token)
+    {
+        Task coming;
+        lock (gate)
+            coming = recovered.Task;
+        await coming.WaitAsync(most, time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+}

@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace Millrace.Delivery.Relay;
+
+/// <summary>One purge: everything whose path begins so.</summary>
+/// <param name="Id">The same in the whole tree, so that a node that hears it from two parents carries it out once.</param>
+/// <param name="Prefix"><c>/b/{broadcast}/</c> or <c>/live/{channel}/</c>.</param>
+public readonly record struct Purge(string Id, string Prefix);
+
+/// <summary>
+/// The last purges of this node, for the relays below it: they wait here for the next one, so each hop of the tree takes as
+/// long as an answer takes. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Kept in memory, the newest 1024. A relay that was away asks from where it stopped; one that meets another process than
+/// before, or stopped too far back, gets all that are there. What was published while it was away, and was forgotten by
+/// the time it comes back, does not reach it: publish it again.
+/// </remarks>
+public sealed class PurgeLog
+{
+    private const int MaxKept = 1024;
+
+    private readonly string epoch = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+    private readonly List<Purge> kept = [];
+    private readonly HashSet<string> known = [];
+    private readonly Lock gate = new();
+    private TaskCompletionSource added = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long dropped;
+    private bool isClosed;
+
+    /// <summary>Carries a purge out on this node, before any other node hears of it. Set once, at the start.</summary>
+    public Action<string> Apply { get; set; } = _ => { };
+
+    /// <summary>Whether a text is a prefix that can be purged.</summary>
+    public static bool IsPrefix(string text) =>
+        text.EndsWith('/') && RelayPath.IsMedia(text) && RelayPath.IsWellFormed(text.AsSpan(0, text.Length - 1));
+
+    /// <summary>Begins a purge here.</summary>
+    public void Publish(string prefix) => Add(new Purge(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), prefix));
+
+    /// <summary>Takes a purge over from a parent; nothing happens when it is known.</summary>
+    public void Add(Purge purge)
+    {
+        lock (gate)
+        {
+            if (!known.Add(purge.Id))
+                return;
+        }
+        Apply(purge.Prefix);
+        TaskCompletionSource waiting;
+        lock (gate)
+        {
+            kept.Add(purge);
+            if (kept.Count > MaxKept)
+            {
+                known.Remove(kept[0].Id);
+                kept.RemoveAt(0);
+                dropped++;
+            }
+            waiting = added;
+            added = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+        waiting.TrySetResult();
+    }
+
+    /// <summary>What came after a cursor, and the cursor behind it; a task to wait on when that is nothing.</summary>
+    public (string Cursor, IReadOnlyList<Purge> Purges, Task More) Since(string? cursor)
+    {
+        lock (gate)
+        {
+            var end = dropped + kept.Count;
+            var from = cursor is not null && cursor.StartsWith(epoch + ".", StringComparison.Ordinal)
+                && long.TryParse(cursor.AsSpan(epoch.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= end ? number : 0;
+            var skip = (int)Math.Max(0, from - dropped);
+            return (string.Create(CultureInfo.InvariantCulture, $"{epoch}.{end}"), kept[skip..], isClosed ? Task.CompletedTask : added.Task);
+        }
+    }
+
+    /// <summary>Nobody waits here any more: the node stops.</summary>
+    public void Close()
+    {
+        TaskCompletionSource waiting;
+        lock (gate)
+        {
+            isClosed = true;
+            waiting = added;
+        }
+        waiting.TrySetResult();
+    }
+}

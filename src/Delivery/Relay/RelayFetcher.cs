@@ -1,0 +1,236 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace Millrace.Delivery.Relay;
+
+/// <summary>
+/// Fetches one object from the parents into memory, for all who wait for it.
+/// </summary>
+/// <remarks>
+/// 1. Ask; while no parent answers, keep trying as long as a request may be held. 2. The head goes to the waiters at once,
+/// 304 gives the kept body a new life. 3. The body goes on while it arrives. 4. When it breaks off, another parent is asked
+/// for the same object, and what is here already is skipped. 5. Without any answer the last version is used, within limits.
+/// </remarks>
+internal sealed class RelayFetcher
+{
+    private const int MaxResumes = 4;
+    // How long a stale answer is shared before a parent is asked again.
+    private static readonly TimeSpan StaleShare = TimeSpan.FromSeconds(0.25);
+
+    private readonly RelayCache cache;
+    private readonly Upstream upstream;
+    private readonly LiveDirectories directories;
+    private readonly RelayMemory memory;
+    private readonly LoopGuard loops;
+    private readonly RelayOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+
+    public RelayFetcher(
+        RelayCache cache, Upstream upstream, LiveDirectories directories, RelayMemory memory, LoopGuard loops, RelayOptions options, TimeProvider time, ILogger logger)
+    {
+        this.cache = cache;
+        this.upstream = upstream;
+        this.directories = directories;
+        this.memory = memory;
+        this.loops = loops;
+        this.options = options;
+        this.time = time;
+        this.logger = logger;
+    }
+
+    /// <summary>Runs until the object is complete, failed or abandoned. Never throws. Leaves <paramref name="previous"/>.</summary>
+    public async Task RunAsync(RelayObject target, RelayObject? previous)
+    {
+        try
+        {
+            await FetchAsync(target, previous);
+        }
+        catch (Exception fault)
+        {
+            logger.FetchFault(target.Key.Path, fault);
+        }
+        finally
+        {
+            if (target.Head is null)
+                Fail(target, 502, "The relay failed.\n");
+            else if (!target.Body!.IsComplete)
+                target.Body.Fail();
+            cache.Finish(target);
+            if (previous is not null)
+                cache.Leave(previous);
+        }
+    }
+
+    private async Task FetchAsync(RelayObject target, RelayObject? previous)
+    {
+        // 1. Ask.
+        var request = RequestFor(target, previous);
+        var attempt = await upstream.SendAsync(request, target.Abandoned);
+        if (attempt is null)
+        {
+            if (!TryServeStale(target, previous))
+                Fail(target, 504, "No parent answers.\n");
+            return;
+        }
+        try
+        {
+            // 2. The head.
+            var head = RelayHead.Of(attempt.Answer!, time, options.ErrorTtl);
+            if (head.Status == 304 && previous is { Head: { } known, Body: { } body })
+            {
+                target.Answer(Renew(known, head), body.Share());
+                return;
+            }
+            if (head.Status >= 500 && TryServeStale(target, previous))
+                return;
+            if (head.Length > options.MaxObjectBytes)
+            {
+                Fail(target, 502, "The object is larger than this relay takes.\n");
+                return;
+            }
+            target.Answer(head, new RelayBody(memory, head.Length));
+
+            // 3. The body.
+            for (var resumes = 0; ; resumes++)
+            {
+                var before = target.Body!.Length;
+                if (await CopyAsync(attempt, target, request))
+                {
+                    target.Body.Complete();
+                    if (head.Status == 200 && RelayPath.IsPlaylist(target.Key.Path))
+                        directories.Read(target);
+                    return;
+                }
+                // 4. It broke off. What never changes under its name goes on elsewhere.
+                attempt.Dispose();
+                attempt = null;
+                if (target.Body.Length > before)
+                    resumes = 0;
+                if (!head.IsImmutable || resumes >= MaxResumes || target.Abandoned.IsCancellationRequested || target.Body.Length > options.MaxObjectBytes)
+                    return;
+                attempt = await upstream.SendAsync(request, target.Abandoned);
+                if (attempt is null || !IsSame(head, RelayHead.Of(attempt.Answer!, time, options.ErrorTtl)))
+                    return;
+            }
+        }
+        finally
+        {
+            attempt?.Dispose();
+        }
+    }
+
+    private UpstreamRequest RequestFor(RelayObject target, RelayObject? previous)
+    {
+        var key = target.Key;
+        // For the future: by directive, or media that no playlist has listed yet. A first look is held as well.
+        var isMedia = RelayPath.IsMedia(key.Path);
+        var mayBeHeld = isMedia && (key.IsBlocking || (previous is null && !directories.IsListed(key.Path)));
+        var hold = directories.HoldOf(key.Path) ?? options.HoldLimit;
+        // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
+        var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? hold : TimeSpan.Zero;
+        return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), mayBeHeld,
+            mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
+    }
+
+    /// <summary>True when the body is complete; false when it broke off.</summary>
+    private async Task<bool> CopyAsync(UpstreamAttempt attempt, RelayObject target, UpstreamRequest request)
+    {
+        var body = target.Body!;
+        var skip = body.Length;
+        // A running segment rests from part to part; whoever answers at once does not rest in the middle of it.
+        var patience = request.MayBeHeld || attempt.Answer!.Content.Headers.ContentLength is null ? directories.HoldOf(request.Path) ?? options.HoldLimit : options.AnswerTimeout;
+        try
+        {
+            await using var stream = await attempt.Answer!.Content.ReadAsStreamAsync(attempt.Token);
+            attempt.Extend(patience);
+            for (; skip > 0; attempt.Extend(patience))
+            {
+                var passed = await stream.ReadAsync(new byte[Math.Min(skip, RelayMemory.BlockBytes)], attempt.Token);
+                if (passed == 0)
+                    return false;
+                skip -= passed;
+            }
+            while (true)
+            {
+                var space = body.GetSpace();
+                if (space.IsEmpty)
+                    return true;
+                attempt.Extend(patience);
+                var read = await stream.ReadAsync(space, attempt.Token);
+                if (read == 0)
+                    return true;
+                RelayMetrics.Received.Add(read);
+                body.Advance(read);
+                if (body.Length > options.MaxObjectBytes)
+                    return false;
+                if (body.Length > RelayMemory.SmallBytes)
+                    cache.MakeRoom();
+            }
+        }
+        catch (Exception fault) when (fault is IOException or HttpRequestException or OperationCanceledException)
+        {
+            if (!target.Abandoned.IsCancellationRequested && !attempt.IsParentDown)
+                upstream.Failed(attempt.Parent, fault);
+            return false;
+        }
+    }
+
+    private bool TryServeStale(RelayObject target, RelayObject? previous)
+    {
+        if (target.Abandoned.IsCancellationRequested)
+            return false;
+        var version = previous is { Head.MayBeStale: true } && previous.TryEnter() ? previous : cache.EnterNewest(target.Key);
+        if (version is null)
+            return false;
+        var head = version.Head!;
+        var isServed = -head.TimeToLive(time) <= options.StaleLimit;
+        if (isServed)
+            // What a tier below would keep as the answer to a numbered question must not look like one.
+            target.Answer(head with
+            {
+                StaleUntil = time.GetTimestamp() + (long)(StaleShare.TotalSeconds * time.TimestampFrequency),
+                CacheControl = "no-cache",
+            }, version.Body!.Share());
+        cache.Leave(version);
+        return isServed;
+    }
+
+    private void Fail(RelayObject target, int status, string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        target.Answer(new RelayHead
+        {
+            Status = status,
+            Length = bytes.Length,
+            ContentType = "text/plain; charset=utf-8",
+            CacheControl = "no-store",
+            Lifetime = options.ErrorTtl,
+            MayStore = options.ErrorTtl > TimeSpan.Zero && !target.Abandoned.IsCancellationRequested,
+            ReceivedAt = time.GetTimestamp(),
+        }, RelayBody.Of(memory, bytes));
+    }
+
+    // RFC 9111 §3.2: what the 304 says replaces what was known; the body's own fields stay.
+    private static RelayHead Renew(RelayHead known, RelayHead answer)
+    {
+        var control = Relay.CacheControl.Parse(answer.CacheControl ?? known.CacheControl);
+        return known with
+        {
+            CacheControl = answer.CacheControl ?? known.CacheControl,
+            Date = answer.Date,
+            CacheStatus = answer.CacheStatus,
+            ForwardStatus = 304,
+            IsRevalidated = true,
+            StaleUntil = null,
+            MayStore = !control.NoStore,
+            MayBeStale = !control.NoStore && !control.MustRevalidate,
+            Lifetime = control.NoCache || control.NoStore ? TimeSpan.Zero : TimeSpan.FromSeconds(control.MaxAge ?? 0),
+            InitialAge = answer.InitialAge,
+            ReceivedAt = answer.ReceivedAt,
+        };
+    }
+
+    private static bool IsSame(RelayHead head, RelayHead other) =>
+        other.Status == 200 && other.ETag == head.ETag && other.IsImmutable && (head.Length is null || head.Length == other.Length);
+}

@@ -1,0 +1,118 @@
+using Microsoft.Extensions.Logging;
+
+namespace Millrace.Delivery.Relay;
+
+/// <summary>A relay put together: cache, parents, followers. One per process; started and disposed by its owner.</summary>
+public sealed class RelayNode : IAsyncDisposable
+{
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
+
+    private readonly HttpMessageInvoker http;
+    private readonly ParentProbe probe;
+    private readonly ILogger logger;
+    private readonly CancellationTokenSource stop = new();
+    private Task sweeping = Task.CompletedTask;
+
+    /// <summary>With connections of its own to the parents.</summary>
+    public RelayNode(RelayOptions options, TimeProvider time, ILogger<RelayNode> logger)
+        : this(options, time, logger, Handler(options))
+    {
+    }
+
+    /// <summary>Over another handler: a scripted parent in tests.</summary>
+    internal RelayNode(RelayOptions options, TimeProvider time, ILogger logger, HttpMessageHandler handler)
+    {
+        this.logger = logger;
+        Options = options;
+        Time = time;
+        http = new HttpMessageInvoker(handler);
+        Memory = new RelayMemory(options.MemoryBytes / 4);
+        Directories = new LiveDirectories(time);
+        Cache = new RelayCache(options, Memory, time) { IsLive = Directories.IsLive };
+        Parents = new ParentSet(options, time, logger);
+        Cache.Fetch = new RelayFetcher(Cache, new Upstream(Parents, http, options, time), Directories, Memory, Loops, options, time, logger).RunAsync;
+        Directories.Follow = new LiveFollower(Cache, time).RunAsync;
+        Status = new CacheStatus(options.Name);
+        probe = new ParentProbe(Parents, http, options, time, Loops.Token);
+    }
+
+    /// <summary>How parents are asked; disposed with the node.</summary>
+    internal HttpMessageInvoker Http => http;
+
+    internal RelayOptions Options { get; }
+
+    internal TimeProvider Time { get; }
+
+    internal RelayMemory Memory { get; }
+
+    internal RelayCache Cache { get; }
+
+    internal LiveDirectories Directories { get; }
+
+    internal ParentSet Parents { get; }
+
+    internal LoopGuard Loops { get; } = new();
+
+    internal CacheStatus Status { get; }
+
+    /// <summary>Begins to look after the parents.</summary>
+    public void Start()
+    {
+        probe.Start();
+        sweeping = SweepAsync();
+    }
+
+    /// <summary>Drops everything whose path begins so; how many objects that were.</summary>
+    public int Purge(string prefix)
+    {
+        var count = Cache.Purge(prefix);
+        RelayMetrics.Purges.Add(1);
+        logger.Purged(prefix, count);
+        return count;
+    }
+
+    /// <summary>Answers everyone who waits for an answer to begin and asks parents for nothing more; what is under way goes on.</summary>
+    public async Task DrainAsync()
+    {
+        Cache.EndWaits();
+        await Directories.StopAsync();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await DrainAsync();
+        await Cache.StopAsync();
+        await stop.CancelAsync();
+        await sweeping;
+        await probe.DisposeAsync();
+        http.Dispose();
+        stop.Dispose();
+    }
+
+    private async Task SweepAsync()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            await Task.Delay(SweepInterval, Time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Cache.Sweep();
+            Directories.Sweep();
+        }
+    }
+
+    private static SocketsHttpHandler Handler(RelayOptions options) => new()
+    {
+        UseCookies = false,
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = System.Net.DecompressionMethods.None,
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = options.ConnectTimeout,
+        MaxConnectionsPerServer = int.MaxValue,
+        // Below the parents' Http:KeepAlive (75 s), so that it is this side that closes.
+        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(50),
+        // Names are looked up again.
+        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+        MaxResponseHeadersLength = 16,
+    };
+}

@@ -1,0 +1,160 @@
+namespace Millrace.Delivery.Relay;
+
+/// <summary>
+/// Asks the parents: in the order of their scores, the next one when one fails, a second one beside when one is slow.
+/// </summary>
+internal sealed class Upstream
+{
+    private readonly ParentSet parents;
+    private readonly HttpMessageInvoker http;
+    private readonly RelayOptions options;
+    private readonly TimeProvider time;
+
+    public Upstream(ParentSet parents, HttpMessageInvoker http, RelayOptions options, TimeProvider time)
+    {
+        this.parents = parents;
+        this.http = http;
+        this.options = options;
+        this.time = time;
+    }
+
+    /// <summary>
+    /// The first useful answer, its body not yet read; the caller disposes it. Null when no parent gave one within the time,
+    /// or <paramref name="token"/> was cancelled.
+    /// </summary>
+    public async Task<UpstreamAttempt?> SendAsync(UpstreamRequest request, CancellationToken token)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            var order = parents.Order(RelayPath.GroupOf(request.Path));
+            for (var i = 0; i < order.Length && !token.IsCancellationRequested; i++)
+            {
+                var second = !request.MayBeHeld && options.HedgeAfter > TimeSpan.Zero && i + 1 < order.Length && order[i + 1].IsUp ? order[i + 1] : null;
+                if (await AskAsync(order[i], second, request, token) is { } answered)
+                    return answered;
+            }
+            var left = request.KeepTrying - time.GetElapsedTime(began);
+            if (left <= TimeSpan.Zero || token.IsCancellationRequested)
+                return null;
+            // Some parent may say that it has no answer and be well by itself: not faster than its health can change.
+            if (parents.All.Any(parent => parent.IsUp))
+                await Task.Delay(Least(options.ProbeInterval, left), time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            else
+                await parents.WaitForRecoveryAsync(left, token);
+        }
+    }
+
+    /// <summary>A parent's answer broke off.</summary>
+    public void Failed(Parent parent, Exception fault)
+    {
+        RelayMetrics.CountUpstream("broken_off");
+        parents.Fail(parent, isCertain: false, UpstreamFault.Words(fault));
+    }
+
+    /// <summary>The answer of a parent, or of the second one when the first is slow; null when there was none.</summary>
+    private async Task<UpstreamAttempt?> AskAsync(Parent first, Parent? second, UpstreamRequest request, CancellationToken token)
+    {
+        var attempt = new UpstreamAttempt(first, request.AnswerWithin, time, token);
+        var asking = TryAsync(attempt, request, token);
+        if (second is not null)
+        {
+            await ((Task)asking).WaitAsync(options.HedgeAfter, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!asking.IsCompleted)
+                return await HedgeAsync(attempt, asking, second, request, token);
+        }
+        if (await asking)
+            return attempt;
+        attempt.Dispose();
+        return null;
+    }
+
+    private async Task<UpstreamAttempt?> HedgeAsync(
+        UpstreamAttempt slow, Task<bool> slowAsking, Parent second, UpstreamRequest request, CancellationToken token)
+    {
+        RelayMetrics.CountUpstream("hedged");
+        var other = new UpstreamAttempt(second, request.AnswerWithin, time, token);
+        var otherAsking = TryAsync(other, request, token);
+        var isSlowFirst = await Task.WhenAny(slowAsking, otherAsking) == slowAsking;
+        var (winner, winning, loser, losing) = isSlowFirst ? (slow, slowAsking, other, otherAsking) : (other, otherAsking, slow, slowAsking);
+        if (!await winning)
+            (winner, winning, loser, losing) = (loser, losing, winner, winning);
+        else
+            loser.Outrun();
+        var isGood = await winning;
+        await losing;
+        loser.Dispose();
+        if (isGood)
+            return winner;
+        winner.Dispose();
+        return null;
+    }
+
+    /// <summary>Whether the attempt brought a useful answer.</summary>
+    private async Task<bool> TryAsync(UpstreamAttempt attempt, UpstreamRequest request, CancellationToken token)
+    {
+        var parent = attempt.Parent;
+        parent.Use();
+        using var message = new HttpRequestMessage(HttpMethod.Get, new Uri(parent.Address, request.Target));
+        message.Headers.TryAddWithoutValidation("Accept-Encoding", request.Coding switch
+        {
+            ContentCoding.Brotli => "br",
+            ContentCoding.Gzip => "gzip",
+            _ => "identity",
+        });
+        message.Headers.TryAddWithoutValidation("CDN-Loop", request.Loop);
+        if (request.ETag is not null)
+            message.Headers.TryAddWithoutValidation("If-None-Match", request.ETag);
+        RelayMetrics.AddFetching(1);
+        try
+        {
+            attempt.Answer = await http.SendAsync(message, attempt.Token);
+            parents.Succeed(parent, isProbe: false);
+            RelayMetrics.CountUpstream(IsUseful(attempt.Answer) ? "answered" : "unable");
+            return IsUseful(attempt.Answer);
+        }
+        catch (HttpRequestException fault)
+        {
+            RelayMetrics.CountUpstream("failed");
+            parents.Fail(parent, UpstreamFault.IsCertain(fault), UpstreamFault.Words(fault));
+        }
+        catch (OperationCanceledException fault)
+        {
+            if (attempt.IsParentDown)
+            {
+                RelayMetrics.CountUpstream("parent_down");
+            }
+            else if (!attempt.Token.IsCancellationRequested)
+            {
+                // Not ours: the handler's own limit on connecting.
+                RelayMetrics.CountUpstream("timed_out");
+                parents.Fail(parent, isCertain: true, "no connection in time");
+            }
+            else if (!token.IsCancellationRequested && !attempt.IsOutrun)
+            {
+                RelayMetrics.CountUpstream("timed_out");
+                parents.Fail(parent, isCertain: false, UpstreamFault.Words(fault));
+            }
+            else
+            {
+                RelayMetrics.CountUpstream("cancelled");
+            }
+        }
+        finally
+        {
+            RelayMetrics.AddFetching(-1);
+        }
+        return false;
+    }
+
+    // 502, 504, 508 and a 503 with Retry-After: that node has no answer, another one may. A plain 503 is the origin's word
+    // on a request that it held in vain, and would be the same elsewhere.
+    private static bool IsUseful(HttpResponseMessage answer) => (int)answer.StatusCode switch
+    {
+        502 or 504 or 508 => false,
+        503 => answer.Headers.RetryAfter is null,
+        _ => true,
+    };
+
+    private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

@@ -1,0 +1,13 @@
+namespace Millrace.Delivery.Relay;
+
+/// <summary>What is asked of the parents.</summary>
+/// <param name="Target">Path and canonical query.</param>
+/// <param name="Path">The path alone: chooses the parent.</param>
+/// <param name="Coding">The one content coding that is acceptable beside none.</param>
+/// <param name="ETag">Of the version that is here, or null.</param>
+/// <param name="Loop">The <c>CDN-Loop</c> header.</param>
+/// <param name="MayBeHeld">It may be for the future: no second parent is asked, and the first one may take its time.</param>
+/// <param name="AnswerWithin">How long a parent may take for the head, and for each further piece of the body.</param>
+/// <param name="KeepTrying">How long to wait for a parent to come up when none answers; zero gives up at once.</param>
+internal readonly record struct UpstreamRequest(
+    string Target, string Path, ContentCoding Coding, string? ETag, string Loop, bool MayBeHeld, TimeSpan AnswerWithin, TimeSpan KeepTrying);
