@@ -41,7 +41,7 @@ public sealed partial class DerivedRenditionTests : IDisposable
     {
         var path = $"/b/{broadcast.Id.Value}/480p/live.m3u8";
         Play(0, 150);
-        var held = new MediaEndpointTests.Exchange(new MediaEndpoint(origin.Store, origin.Time), path, null, "");
+        var held = new Exchange(new MediaEndpoint(origin.Store, origin.Time).TryInvoke, path, null, "");
         Play(150, 241);
         // Segments without it have passed; it is still nothing that a player could begin with.
         Assert.False(held.Done.IsCompleted);

@@ -81,6 +81,9 @@ internal sealed class LiveDirectories
     public bool IsLive(RelayObject item) =>
         Find(item.Key.Path, out var name) is { IsWatched: true, Tail: { IsEnded: false } tail } && (RelayPath.IsPlaylist(name) || tail.Lists(name) || name.SequenceEqual(tail.Hint));
 
+    /// <summary>Whether a playlist is asked for ahead now.</summary>
+    public bool IsFollowing(string path) => playlists.TryGetValue(path, out var playlist) && playlist.Follower is { IsCompleted: false };
+
     /// <summary>How long a request in this directory may be held (three target durations, §6.2.5.2 of the draft), with time for the way; null when that is unknown.</summary>
     public TimeSpan? HoldOf(ReadOnlySpan<char> path) =>
         Find(path, out _) is { Tail: not null } playlist ? (3 * playlist.Target) + TimeSpan.FromSeconds(2) : null;

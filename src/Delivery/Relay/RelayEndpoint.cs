@@ -85,10 +85,10 @@ public sealed class RelayEndpoint
             }
             if (!item.Answered.IsCompleted)
             {
-                var waiting = RelayMetrics.AddWaiting(1);
+                var waiting = node.AddWaiting(1);
                 if (waiting <= node.Options.MaxWaiting)
                     await item.Answered.WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                RelayMetrics.AddWaiting(-1);
+                node.AddWaiting(-1);
                 if (waiting > node.Options.MaxWaiting)
                 {
                     await BusyAsync(context, "waiting");

@@ -97,9 +97,10 @@ internal sealed class RelayFetcher
                 var before = target.Body!.Length;
                 if (await CopyAsync(attempt, target, request))
                 {
-                    target.Body.Complete();
+                    // Read before the end is told: whoever asks next, asks knowing what it says.
                     if (head.Status == 200 && RelayPath.IsPlaylist(target.Key.Path))
                         directories.Read(target);
+                    target.Complete();
                     return;
                 }
                 // 4. It broke off. What never changes under its name goes on elsewhere.

@@ -32,9 +32,6 @@ internal static class RelayMetrics
             new(Volatile.Read(ref parentsUp), new KeyValuePair<string, object?>("state", "up")),
             new(Volatile.Read(ref parentsDown), new KeyValuePair<string, object?>("state", "down")),
         ], "{parent}", "Parents, by state.");
-        // Every series is there at 0 before the first request.
-        foreach (var verdict in VerdictNames)
-            Requests.Add(0, new KeyValuePair<string, object?>("verdict", verdict));
     }
 
     private static readonly string[] VerdictNames = ["hit", "collapsed", "miss", "stale", "refused"];
@@ -43,7 +40,7 @@ internal static class RelayMetrics
 
     public static void AddObjects(int count) => Interlocked.Add(ref objects, count);
 
-    public static long AddWaiting(int count) => Interlocked.Add(ref waiting, count);
+    public static void AddWaiting(int count) => Interlocked.Add(ref waiting, count);
 
     public static void AddFetching(int count) => Interlocked.Add(ref fetching, count);
 

@@ -12,6 +12,7 @@ public sealed class RelayNode : IAsyncDisposable
     private readonly ILogger logger;
     private readonly CancellationTokenSource stop = new();
     private Task sweeping = Task.CompletedTask;
+    private int waiting;
 
     /// <summary>With connections of its own to the parents.</summary>
     public RelayNode(RelayOptions options, TimeProvider time, ILogger<RelayNode> logger)
@@ -54,6 +55,13 @@ public sealed class RelayNode : IAsyncDisposable
     internal LoopGuard Loops { get; } = new();
 
     internal CacheStatus Status { get; }
+
+    /// <summary>Counts requests that wait for an answer's head; how many there are now.</summary>
+    internal int AddWaiting(int count)
+    {
+        RelayMetrics.AddWaiting(count);
+        return Interlocked.Add(ref waiting, count);
+    }
 
     /// <summary>Begins to look after the parents.</summary>
     public void Start()

@@ -13,6 +13,7 @@ internal sealed class RelayObject
     private readonly CancellationTokenSource abandoned = new();
     private int users = 1;
     private bool isFetching = true;
+    private bool isWhole;
     private bool isStored;
     private bool isClosed;
     private bool isDoomed;
@@ -69,24 +70,20 @@ internal sealed class RelayObject
     public bool Leave()
     {
         RelayBody? freed = null;
+        var isAbandoned = false;
         lock (gate)
         {
             if (--users > 0)
                 return false;
             if (!isFetching)
-            {
                 freed = CloseUnlessStored();
-            }
-            else
-            {
-                isClosed = true;
-            }
+            else if (!isWhole)
+                isAbandoned = isClosed = true;
         }
         freed?.Release();
-        if (!IsFetching)
-            return false;
-        abandoned.Cancel();
-        return true;
+        if (isAbandoned)
+            abandoned.Cancel();
+        return isAbandoned;
     }
 
     /// <summary>Stops the fetch whoever waits: the node stops.</summary>
@@ -102,8 +99,17 @@ internal sealed class RelayObject
         {
             Head = head;
             Body = body;
+            isWhole = body.IsComplete;
         }
         answered.TrySetResult();
+    }
+
+    /// <summary>The body is there to its end: from now on nobody who leaves makes it worthless.</summary>
+    public void Complete()
+    {
+        lock (gate)
+            isWhole = true;
+        Body!.Complete();
     }
 
     /// <summary>Whether it may be kept from now on; false when it was given up meanwhile.</summary>

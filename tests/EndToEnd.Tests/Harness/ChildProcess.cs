@@ -9,6 +9,8 @@ namespace Millrace.EndToEnd.Tests.Harness;
 internal sealed class ChildProcess : IAsyncDisposable
 {
     private const int SigTerm = 15;
+    private const int SigCont = 18;
+    private const int SigStop = 19;
     private const int MaxKeptCharacters = 200_000;
 
     private readonly Process process;
@@ -112,6 +114,12 @@ internal sealed class ChildProcess : IAsyncDisposable
             process.Kill();
         await process.WaitForExitAsync();
     }
+
+    /// <summary>SIGSTOP: it holds its sockets and answers nobody.</summary>
+    public void Freeze() => _ = Kill(process.Id, SigStop);
+
+    /// <summary>SIGCONT.</summary>
+    public void Continue() => _ = Kill(process.Id, SigCont);
 
     /// <summary>SIGTERM, and SIGKILL when that brings nothing within <paramref name="patience"/>. True when it ended by itself.</summary>
     public async Task<bool> StopAsync(TimeSpan patience)

@@ -48,6 +48,17 @@ internal sealed class MillraceProcess : IAsyncDisposable
     public static async Task<MillraceProcess> StartOverAsync(string data, params string[] options) =>
         await StartAsync(data, ownsData: false, options);
 
+    /// <summary>Starts a relay on a port that it chooses, or on <paramref name="httpPort"/>, and waits until it is ready.</summary>
+    public static async Task<MillraceProcess> StartRelayAsync(string name, IEnumerable<string> parents, int? httpPort = null, params string[] options)
+    {
+        var data = Directory.CreateTempSubdirectory("millrace-e2e-").FullName;
+        List<string> arguments = ["node", "--roles", "relay", $"--Relay:Name={name}", $"--Http:Port={httpPort ?? 0}", "--Http:Address=127.0.0.1"];
+        foreach (var parent in parents)
+            arguments.AddRange(["--parent", parent]);
+        arguments.AddRange(options);
+        return await ReadyAsync(new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData: true), takesStreams: false);
+    }
+
     /// <summary>Runs another command of the binary to its end over <paramref name="data"/>; its standard output, which must come with exit code 0.</summary>
     public static async Task<IReadOnlyCollection<string>> RunAsync(string data, params string[] command)
     {
@@ -75,6 +86,15 @@ internal sealed class MillraceProcess : IAsyncDisposable
     /// <summary>Fails when the server died, with what it said.</summary>
     public void AssertAlive() => Assert.False(process.HasExited, $"The server died.\n{process.Output}");
 
+    /// <summary>SIGKILL.</summary>
+    public Task KillAsync() => process.KillAsync();
+
+    /// <summary>SIGSTOP: to its peers it looks as if the network dropped its packets. It goes on with <see cref="Continue"/>.</summary>
+    public void Freeze() => process.Freeze();
+
+    /// <summary>SIGCONT.</summary>
+    public void Continue() => process.Continue();
+
     /// <summary>SIGTERM; true when it ended by itself within <paramref name="patience"/>.</summary>
     public Task<bool> StopAsync(TimeSpan patience) => process.StopAsync(patience);
 
@@ -98,10 +118,14 @@ internal sealed class MillraceProcess : IAsyncDisposable
         }
         arguments.AddRange(options);
 
-        var server = new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData);
+        return await ReadyAsync(new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData), takesStreams: true);
+    }
+
+    private static async Task<MillraceProcess> ReadyAsync(MillraceProcess server, bool takesStreams)
+    {
         try
         {
-            await server.ReadyAsync(TimeSpan.FromSeconds(30));
+            await server.ReadyAsync(TimeSpan.FromSeconds(30), takesStreams);
             return server;
         }
         catch
@@ -112,9 +136,10 @@ internal sealed class MillraceProcess : IAsyncDisposable
     }
 
     /// <summary>The server prints its addresses when it is ready, and is ready then.</summary>
-    private async Task ReadyAsync(TimeSpan patience)
+    private async Task ReadyAsync(TimeSpan patience, bool takesStreams)
     {
-        RtmpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Stream to ", StringComparison.Ordinal), patience));
+        if (takesStreams)
+            RtmpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Stream to ", StringComparison.Ordinal), patience));
         HttpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Watch at ", StringComparison.Ordinal), patience));
         Http.BaseAddress = new Uri(Origin + "/");
         using var answer = await Http.GetAsync(new Uri("health/ready", UriKind.Relative));

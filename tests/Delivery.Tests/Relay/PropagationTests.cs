@@ -1,0 +1,152 @@
+using Millrace.Delivery.Relay;
+
+namespace Millrace.Delivery.Tests.Relay;
+
+/// <summary>A relay with viewers asks ahead; one without asks for nothing. Purges go down the tree.</summary>
+public sealed class PropagationTests
+{
+    [Fact]
+    public async Task Watched_TheNextVersionAndTheHintedPart_AreAskedForAhead()
+    {
+        await using var relay = new TestRelay();
+        await WatchAsync(relay);
+        // Nobody takes parts yet: only the playlist.
+        var next = await RequestAsync(relay, "live.m3u8?_HLS_msn=7&_HLS_part=2");
+        Assert.DoesNotContain(relay.Parents.Requests, request => request.Target.Contains(".m4s", StringComparison.Ordinal));
+        var part = relay.Get(TestRelay.Base + "7.1.m4s");
+        (await RequestAsync(relay, "7.1.m4s")).Respond(200, "part", TestRelay.Immutable);
+        await part.BodyAsync();
+        next.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+
+        var after = await RequestAsync(relay, "live.m3u8?_HLS_msn=7&_HLS_part=3");
+        var hinted = await RequestAsync(relay, "7.3.m4s");
+        hinted.Respond(200, "ahead", TestRelay.Immutable);
+        await relay.IdleButAsync(1);
+        var viewer = await relay.TextAsync(TestRelay.Base + "7.3.m4s");
+        Assert.Equal("ahead", viewer.Text);
+        Assert.Contains("hit", viewer.Response.Headers["Cache-Status"].ToString(), StringComparison.Ordinal);
+        after.Respond(200, TestRelay.Playlist(7, 4, ended: true), "public, max-age=12");
+        await relay.IdleAsync();
+        await FollowerEndsAsync(relay);
+        Assert.All(relay.Parents.Requests.GroupBy(request => request.Target), same => Assert.Single(same));
+    }
+
+    [Fact]
+    public async Task Watched_NoMore_NothingIsAskedFor()
+    {
+        await using var relay = new TestRelay();
+        await WatchAsync(relay);
+        var held = await RequestAsync(relay, "live.m3u8?_HLS_msn=7&_HLS_part=2");
+        Assert.False(held.Cancelled.IsCancellationRequested);
+        await relay.AdvanceUntilAsync(() => held.Cancelled.IsCancellationRequested, TimeSpan.FromSeconds(4));
+        await FollowerEndsAsync(relay);
+        await relay.IdleAsync();
+        var count = relay.Parents.Requests.Count;
+        relay.Time.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(count, relay.Parents.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Watched_OfABroadcastThatIsGone_TheFollowerEnds()
+    {
+        await using var relay = new TestRelay();
+        await WatchAsync(relay);
+        (await RequestAsync(relay, "live.m3u8?_HLS_msn=7&_HLS_part=2")).Respond(404, "gone", "no-store");
+        await relay.AdvanceUntilAsync(() => relay.Node.Directories.IsFollowing(TestRelay.Base + "live.m3u8") == false, TimeSpan.FromSeconds(4));
+    }
+
+    [Fact]
+    public void Tail_OfADeltaUpdate_CountsWhatWasSkipped()
+    {
+        var tail = PlaylistTail.Read("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n#EXT-X-MEDIA-SEQUENCE:10\n#EXT-X-SKIP:SKIPPED-SEGMENTS=5\n#EXTINF:2,\n15.m4s\n#EXT-X-PART:URI=\"16.0.m4s\",DURATION=0.3\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"16.1.m4s\"\n"u8)!;
+        Assert.Equal((16, 1, "16.1.m4s", true, false), (tail.NextSegment, tail.NextPart, tail.Hint, tail.CanBlock, tail.IsEnded));
+        Assert.True(tail.Lists("15.m4s") && tail.Lists("16.0.m4s") && !tail.Lists("16.1.m4s") && tail.IsPart("16.1.m4s") && !tail.IsPart("15.m4s"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("<MPD/>")]
+    [InlineData("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nx.m3u8\n")]
+    [InlineData("#EXTM3U\n#EXT-X-TARGETDURATION:-5\n")]
+    public void Tail_OfAnythingElse_IsNone(string text) => Assert.Null(PlaylistTail.Read(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    [Theory]
+    [InlineData("../../etc/passwd")]
+    [InlineData("http://evil.example/x")]
+    [InlineData("/internal/purge")]
+    [InlineData("a?b")]
+    public void Tail_HintThatIsNoPlainName_IsNotFollowed(string uri) =>
+        Assert.Null(PlaylistTail.Read(System.Text.Encoding.UTF8.GetBytes($"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\"\n"))!.Hint);
+
+    [Fact]
+    public async Task Purge_DropsWhatIsKeptAndWhatIsOnItsWay()
+    {
+        await using var relay = new TestRelay();
+        relay.Answer("old", TestRelay.Immutable);
+        await relay.TextAsync(TestRelay.Base + "1.m4s");
+        await relay.TextAsync("/b/other/source/1.m4s");
+        await relay.IdleAsync();
+        relay.Parents.Automatic = null;
+        var coming = relay.Get(TestRelay.Base + "2.m4s");
+        var asked = await relay.Parents.RequestAsync(2);
+        Assert.Equal(2, relay.Node.Purge("/b/01aaaaaaaaaaaaaaaaaaaaaaaa/"));
+        asked.Respond(200, "old", TestRelay.Immutable);
+        Assert.Equal("old"u8.ToArray(), await coming.BodyAsync());
+        await relay.IdleAsync();
+        Assert.Equal(1, relay.Node.Cache.Count);
+        relay.Answer("gone", "no-store", 404);
+        Assert.Equal(404, (await relay.TextAsync(TestRelay.Base + "1.m4s")).Response.StatusCode);
+        Assert.Equal(404, (await relay.TextAsync(TestRelay.Base + "2.m4s")).Response.StatusCode);
+        Assert.Equal("old", (await relay.TextAsync("/b/other/source/1.m4s")).Text);
+    }
+
+    [Fact]
+    public async Task PurgeLog_ACursor_GetsWhatCameAfterItOnce()
+    {
+        var log = new PurgeLog();
+        var applied = new List<string>();
+        log.Apply = applied.Add;
+        var (start, none, more) = log.Since(null);
+        Assert.Empty(none);
+        log.Publish("/b/one/");
+        await more.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var (cursor, first, _) = log.Since(start);
+        log.Add(first[0]);
+        Assert.Equal(["/b/one/"], applied);
+        log.Publish("/live/two/");
+        Assert.Equal("/live/two/", Assert.Single(log.Since(cursor).Purges).Prefix);
+        // Of another process, or nonsense: everything there is.
+        Assert.Equal(2, log.Since("ffff.2").Purges.Count);
+        for (var i = 0; i < 2000; i++)
+            log.Publish($"/b/{i}/");
+        Assert.Equal(1024, log.Since(cursor).Purges.Count);
+    }
+
+    [Theory]
+    [InlineData("/b/01aa/", true)]
+    [InlineData("/live/studio/", true)]
+    [InlineData("/b/01aa/source/", true)]
+    [InlineData("/", false)]
+    [InlineData("/b/", false)]
+    [InlineData("/b/01aa", false)]
+    [InlineData("/b/../", false)]
+    [InlineData("/api/v1/channels/", false)]
+    public void Purge_OfAPrefix_IsOneBroadcastOrChannel(string prefix, bool isOne) => Assert.Equal(isOne, PurgeLog.IsPrefix(prefix));
+
+    /// <summary>One viewer has the version with two parts and is gone.</summary>
+    private static async Task WatchAsync(TestRelay relay)
+    {
+        var viewer = relay.TextAsync(TestRelay.Base + "live.m3u8", "?_HLS_msn=7&_HLS_part=1");
+        (await RequestAsync(relay, "live.m3u8?_HLS_msn=7&_HLS_part=1")).Respond(200, TestRelay.Playlist(7, 2), "public, max-age=12");
+        await viewer;
+    }
+
+    private static async Task<ParentRequest> RequestAsync(TestRelay relay, string name)
+    {
+        await relay.Parents.UntilAsync(() => relay.Parents.Requests.Any(request => request.Target == TestRelay.Base + name));
+        return relay.Parents.Requests.Last(request => request.Target == TestRelay.Base + name);
+    }
+
+    private static Task FollowerEndsAsync(TestRelay relay) =>
+        relay.AdvanceUntilAsync(() => !relay.Node.Directories.IsFollowing(TestRelay.Base + "live.m3u8"), TimeSpan.FromSeconds(4));
+}
