@@ -162,7 +162,7 @@ internal sealed class RelayFetcher
                 if (read == 0)
                     return true;
                 RelayMetrics.Received.Add(read);
-                body.Advance(read);
+                target.Advance(read);
                 if (body.Length > options.MaxObjectBytes)
                     return false;
                 if (body.Length > RelayMemory.SmallBytes)

@@ -104,6 +104,19 @@ internal sealed class RelayObject
         answered.TrySetResult();
     }
 
+    /// <summary>
+    /// More of the body came. With its last declared byte it counts as whole, before anyone can see that byte and leave.
+    /// </summary>
+    public void Advance(int count)
+    {
+        if (Head!.Length == Body!.Length + count)
+        {
+            lock (gate)
+                isWhole = true;
+        }
+        Body.Advance(count);
+    }
+
     /// <summary>The body is there to its end: from now on nobody who leaves makes it worthless.</summary>
     public void Complete()
     {

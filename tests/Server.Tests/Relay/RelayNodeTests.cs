@@ -1,0 +1,151 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Millrace.Delivery.Relay;
+using Millrace.Server.Commands;
+using Millrace.Server.Options;
+
+namespace Millrace.Server.Tests.Relay;
+
+/// <summary>A node that takes streams in and a relay below it, both whole and on free ports of 127.0.0.1.</summary>
+public sealed class RelayNodeTests : IAsyncLifetime
+{
+    private const string Secret = "a-secret-of-the-tests";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly DirectoryInfo data = Directory.CreateTempSubdirectory("millrace-relay-");
+    private WebApplication origin = null!;
+    private WebApplication relay = null!;
+    private HttpClient http = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        origin = await StartAsync(NodeRoles.Up, new("Data:Path", data.FullName), new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"));
+        relay = await StartAsync(NodeRoles.Relay, new("Relay:Parents", AddressOf(origin)), new("Relay:Name", "edge"));
+        http = new HttpClient { BaseAddress = new Uri(AddressOf(relay)) };
+    }
+
+    [Fact]
+    public async Task Relay_WhatTheWatchPageAsksFor_IsAnswered()
+    {
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/health/ready")).StatusCode);
+        using var time = await GetAsync("/api/v1/time");
+        Assert.Equal("edge; fwd=uri-miss; fwd-status=200", time.Headers.GetValues("Cache-Status").Single());
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/api/v1/channels")).StatusCode);
+        using var missing = await GetAsync("/live/nobody/main.m3u8");
+        Assert.Equal((HttpStatusCode.NotFound, "*"), (missing.StatusCode, missing.Headers.GetValues("Access-Control-Allow-Origin").Single()));
+        Assert.Equal(HttpStatusCode.NotFound, (await GetAsync("/api/v1/anything")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Metrics_EverySeriesOfARelay_IsInTheOperatorsPage()
+    {
+        await GetAsync("/api/v1/time");
+        var root = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(root!.FullName, "Millrace.slnx")))
+            root = root.Parent;
+        var page = await File.ReadAllTextAsync(Path.Combine(root.FullName, "docs", "operations.md"), TestContext.Current.CancellationToken);
+        var text = await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), TestContext.Current.CancellationToken);
+        var names = text.Split('\n').Where(line => line.StartsWith("millrace_relay_", StringComparison.Ordinal)).Select(line => line.Split('{', ' ')[0]).Distinct().ToList();
+        Assert.True(names.Count >= 6, text);
+        Assert.All(names, name => Assert.Contains($"`{name}`", page, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Purge_AtTheOrigin_ReachesTheRelayAndWhoeverListensThere()
+    {
+        var (cursor, _, _) = relay.Services.GetRequiredService<PurgeLog>().Since(null);
+        using var told = GetAsync($"/internal/purges?since={cursor}", Secret);
+        Assert.Equal(HttpStatusCode.Accepted, await PurgeAsync("/b/01aaaaaaaaaaaaaaaaaaaaaaaa/", Secret));
+        using var answer = await told.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        var lines = (await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split('\n');
+        Assert.EndsWith(" /b/01aaaaaaaaaaaaaaaaaaaaaaaa/", lines[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/b/01aa/", null, HttpStatusCode.Unauthorized)]
+    [InlineData("/b/01aa/", "another-secret-of-some", HttpStatusCode.Unauthorized)]
+    [InlineData("/", Secret, HttpStatusCode.BadRequest)]
+    [InlineData("/b/../../", Secret, HttpStatusCode.BadRequest)]
+    public async Task Purge_WithoutTheSecretOrOfNonsense_IsRefused(string prefix, string? secret, HttpStatusCode status) =>
+        Assert.Equal(status, await PurgeAsync(prefix, secret));
+
+    [Theory]
+    [InlineData("relay", NodeRoles.Relay, 0)]
+    [InlineData("ingest, Origin,platform", NodeRoles.Up, 0)]
+    [InlineData("ingest,origin", NodeRoles.Ingest | NodeRoles.Origin, 1)]
+    [InlineData("relay,origin", NodeRoles.Relay | NodeRoles.Origin, 1)]
+    [InlineData("chef", NodeRoles.None, 1)]
+    [InlineData("", NodeRoles.None, 1)]
+    public void Roles_AsTyped_AreReadOrRefused(string text, NodeRoles expected, int count)
+    {
+        var faults = new List<string>();
+        Assert.Equal(expected, NodeRoleList.Parse(text, faults));
+        Assert.Equal(count, faults.Count);
+    }
+
+    [Theory]
+    [InlineData("node", "--roles LIST")]
+    [InlineData("node --roles relay", "--parent")]
+    [InlineData("node --roles relay --parent origin:8080", "Relay:Parents: 'origin:8080'")]
+    [InlineData("node --roles relay --parent http://a:1 --parent http://a:1", "names a parent twice")]
+    [InlineData("node --roles relay --parent http://a:1 --Relay:Name=9", "Relay:Name")]
+    [InlineData("up --parent http://a:1", "Relay:Parents")]
+    [InlineData("doctor --roles relay", "--roles")]
+    public async Task Node_AskedWrongly_SaysWhatIsMissing(string words, string named)
+    {
+        var error = new StringWriter();
+        Assert.Equal(2, await Verbs.RunAsync(CommandLine.Parse(words.Split(' ')), TextWriter.Null, error));
+        Assert.Contains(named, error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Doctor_OfARelay_AsksItsParents()
+    {
+        var output = new StringWriter();
+        var line = CommandLine.Parse(["doctor", $"--Data:Path={data.FullName}", "--Http:Port=0", "--Rtmp:Port=0", "--parent", AddressOf(origin), "--parent", "http://127.0.0.1:9"]);
+        Assert.Equal(1, await Verbs.RunAsync(line, output, TextWriter.Null));
+        Assert.Contains($"ok    parent         {AddressOf(origin)}", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("FIX   parent         http://127.0.0.1:9", output.ToString(), StringComparison.Ordinal);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        foreach (var app in (WebApplication[])[relay, origin])
+        {
+            await app.StopAsync(CancellationToken.None);
+            await app.DisposeAsync();
+        }
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        data.Delete(recursive: true);
+    }
+
+    private static async Task<WebApplication> StartAsync(NodeRoles roles, params KeyValuePair<string, string>[] settings)
+    {
+        var configuration = EffectiveConfiguration.Load(null,
+            [new("Http:Address", "127.0.0.1"), new("Http:Port", "0"), new("Log:Level", "none"), new("Cluster:Secret", Secret), .. settings]);
+        Assert.Empty(configuration.Faults);
+        var app = ServerHost.Build(configuration, roles, demo: false);
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        return app;
+    }
+
+    private static string AddressOf(WebApplication app) => $"http://127.0.0.1:{app.Services.GetRequiredService<ServerAddresses>().HttpPort}";
+
+    private async Task<HttpResponseMessage> GetAsync(string path, string? secret = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Authorization = secret is null ? null : new AuthenticationHeaderValue("Bearer", secret);
+        return await http.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    private async Task<HttpStatusCode> PurgeAsync(string prefix, string? secret)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, AddressOf(origin) + "/internal/purge") { Content = new StringContent(prefix) };
+        request.Headers.Authorization = secret is null ? null : new AuthenticationHeaderValue("Bearer", secret);
+        using var answer = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        return answer.StatusCode;
+    }
+}
