@@ -32,6 +32,7 @@ internal sealed class RelayCache
     private readonly RelayOptions options;
     private readonly RelayMemory memory;
     private readonly TimeProvider time;
+    private int fetchingCount;
     private bool isStopping;
 
     public RelayCache(RelayOptions options, RelayMemory memory, TimeProvider time)
@@ -59,7 +60,7 @@ internal sealed class RelayCache
     }
 
     /// <summary>Fetches under way.</summary>
-    public int Fetching => fetching.Count;
+    public int Fetching => Volatile.Read(ref fetchingCount);
 
     /// <summary>The object of a key, begun when it is not here. The caller leaves it with <see cref="Leave"/>; null only with <see cref="RelayVerdict.Refused"/>.</summary>
     /// <param name="key">What is wanted.</param>
@@ -91,7 +92,7 @@ internal sealed class RelayCache
                 previous = found;
             }
 
-            if (isStopping || fetching.Count >= options.MaxUpstream || memory.UsedBytes >= 2 * options.MemoryBytes)
+            if (isStopping || Fetching >= options.MaxUpstream || memory.UsedBytes >= 2 * options.MemoryBytes)
             {
                 if (previous is not null)
                     Leave(previous);
@@ -104,6 +105,7 @@ internal sealed class RelayCache
                 if (previous is not null)
                     Unstore(previous);
                 fetching.TryAdd(begun, 0);
+                Interlocked.Increment(ref fetchingCount);
                 begun.Fetch = Fetch(begun, previous);
                 verdict = previous is null ? RelayVerdict.Miss : RelayVerdict.Stale;
                 return begun;
@@ -129,6 +131,7 @@ internal sealed class RelayCache
         var isKept = item is { Head.MayStore: true, Body.IsComplete: true } && Store(item);
         item.EndFetch();
         fetching.TryRemove(item, out _);
+        Interlocked.Decrement(ref fetchingCount);
         if (!isKept)
             Forget(item);
     }
@@ -231,6 +234,12 @@ internal sealed class RelayCache
         RelayMetrics.AddObjects(1);
         if (item is { Head.Status: 200 } && RelayPath.IsPlaylist(item.Key.Path))
             newest.AddOrUpdate(item.Key.AnyVersion, static (_, added) => added, static (_, known, added) => IsNewer(added, known) ? added : known, item.Key);
+        // A purge that came while it was being put away did not find it among what is kept.
+        if (item.IsDoomed)
+        {
+            Drop(item);
+            return false;
+        }
         RelayObject? tooMany = null;
         lock (gate)
         {

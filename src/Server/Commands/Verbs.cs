@@ -32,10 +32,6 @@ public static class Verbs
             return line.Verb is "" && !line.Flags.Contains("help") ? 2 : 0;
         }
 
-        // Before its options, which are not there either.
-        if (line.Verb is "node")
-            return await RefuseAsync(error, ["millrace node: a fleet of nodes is not in this version; millrace up runs every role on this machine."]);
-
         var configuration = EffectiveConfiguration.Load(line.ConfigurationFile, line.Settings);
         var faults = line.Faults.Concat(configuration.Faults).ToList();
         if (line.Verb is not "channel" and not "up" && line.Operands.Count > 0)
