@@ -22,6 +22,7 @@ internal sealed record FuzzTarget(string Name, FuzzTarget.Parser Run)
         new("codec-configuration", MediaTargets.Configuration),
         new("flv-audio", MediaTargets.FlvAudio),
         new("flv-video", MediaTargets.FlvVideo),
+        new("journal", RecordingTargets.Journal),
         new("rtmp-session", RtmpTargets.Session),
     ];
 

@@ -25,7 +25,7 @@ internal sealed class Node : IRtmpServerEvents, IDisposable
     public Node()
     {
         var packaging = new PackagingOptions();
-        store = new OriginStore(new DeliveryOptions(), packaging.Window, directory, TimeProvider.System, NullLogger<OriginStore>.Instance);
+        store = new OriginStore(new DeliveryOptions(), new DvrOptions(), new RetentionOptions(), packaging.Window, directory, TimeProvider.System, NullLogger<OriginStore>.Instance);
         broadcasts = new BroadcastDirectory(
             new IngestOptions { Admission = AdmissionMode.Open }, packaging, store, MediaBlockPool.Shared, TimeProvider.System);
         arena = new MediaArena(MediaBlockPool.Shared);

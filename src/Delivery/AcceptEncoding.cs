@@ -4,7 +4,9 @@ namespace Millrace.Delivery;
 internal static class AcceptEncoding
 {
     /// <summary>The smallest that the client takes: brotli, gzip, or as it is. A weight of zero refuses.</summary>
-    public static ContentCoding Choose(ReadOnlySpan<char> header)
+    /// <param name="header">The header's value.</param>
+    /// <param name="most">Nothing beyond it: a text that comes gzipped is not compressed again.</param>
+    public static ContentCoding Choose(ReadOnlySpan<char> header, ContentCoding most = ContentCoding.Brotli)
     {
         var best = ContentCoding.Identity;
         foreach (var range in header.Split(','))
@@ -18,7 +20,7 @@ internal static class AcceptEncoding
                 _ when name.Equals("gzip", StringComparison.OrdinalIgnoreCase) => ContentCoding.Gzip,
                 _ => ContentCoding.Identity,
             };
-            if (coding > best && (semicolon < 0 || !IsZero(item[(semicolon + 1)..])))
+            if (coding > best && coding <= most && (semicolon < 0 || !IsZero(item[(semicolon + 1)..])))
                 best = coding;
         }
         return best;

@@ -9,9 +9,11 @@ internal static class DeliveryMetrics
     private static long memoryBytes;
     private static long broadcasts;
     private static long held;
+    private static long failing;
+    private static long replays;
 
-    public static readonly Counter<long> SpoolBytes = Meter.CreateCounter<long>("millrace.spool.written", "By", "Bytes written to the media spool.");
-    public static readonly Counter<long> SpoolDropped = Meter.CreateCounter<long>("millrace.spool.dropped", "{segment}", "Segments dropped because the spool did not take them.");
+    public static readonly Counter<long> SpoolBytes = Meter.CreateCounter<long>("millrace.spool.written", "By", "Bytes of media and journals written to disk.");
+    public static readonly Counter<long> SpoolDropped = Meter.CreateCounter<long>("millrace.spool.dropped", "{segment}", "Segments lost because the disk did not take them.");
     public static readonly Counter<long> Responses = Meter.CreateCounter<long>("millrace.delivery.responses", "{response}", "Answered media requests, by kind of object and status.");
     public static readonly Counter<long> SentBytes = Meter.CreateCounter<long>("millrace.delivery.sent", "By", "Media and playlist bytes sent.");
 
@@ -19,6 +21,8 @@ internal static class DeliveryMetrics
     {
         Meter.CreateObservableGauge("millrace.origin.memory", () => Volatile.Read(ref memoryBytes), "By", "Media held in memory.");
         Meter.CreateObservableGauge("millrace.origin.broadcasts", () => Volatile.Read(ref broadcasts), "{broadcast}", "Broadcasts that can be fetched, ended ones included.");
+        Meter.CreateObservableGauge("millrace.spool.failing", () => Volatile.Read(ref failing), "{disk}", "1 while the disk does not take media.");
+        Meter.CreateObservableGauge("millrace.replays", () => Volatile.Read(ref replays), "{replay}", "Replays that can be watched.");
         Meter.CreateObservableGauge("millrace.delivery.held", () => Volatile.Read(ref held), "{request}", "Requests that wait for the future.");
     }
 
@@ -31,6 +35,10 @@ internal static class DeliveryMetrics
     public static void AddMemory(long bytes) => Interlocked.Add(ref memoryBytes, bytes);
 
     public static void AddBroadcasts(int count) => Interlocked.Add(ref broadcasts, count);
+
+    public static void AddFailing(int count) => Interlocked.Add(ref failing, count);
+
+    public static void AddReplays(int count) => Interlocked.Add(ref replays, count);
 
     public static void AddHeld(int count) => Interlocked.Add(ref held, count);
 }

@@ -18,37 +18,76 @@ internal enum ContentCoding
 /// </summary>
 internal sealed class EncodedText
 {
-    private readonly byte[] plain;
-    private readonly string hash;
+    private readonly ReadOnlyMemory<byte>[] plain;
+    private readonly ReadOnlyMemory<byte>[]? prepared;
+    private readonly string[] etags;
     private readonly Lock gate = new();
     private byte[]? gzip;
     private byte[]? brotli;
 
     public EncodedText(byte[] plain)
     {
-        this.plain = plain;
-        // Of the content, so that every origin of a broadcast gives the same one.
-        hash = Convert.ToHexStringLower(SHA256.HashData(plain).AsSpan(0, 8));
-        ETags = [$"\"{hash}\"", $"\"{hash}-gz\"", $"\"{hash}-br\""];
+        this.plain = [plain];
+        etags = ETagsOf(SHA256.HashData(plain));
     }
 
-    private string[] ETags { get; }
+    /// <param name="plain">The text, in pieces that other versions share.</param>
+    /// <param name="gzip">The same, gzipped.</param>
+    /// <param name="hash">Of the content, whatever it is cut into.</param>
+    public EncodedText(ReadOnlyMemory<byte>[] plain, ReadOnlyMemory<byte>[] gzip, ReadOnlySpan<byte> hash)
+    {
+        this.plain = plain;
+        prepared = gzip;
+        etags = ETagsOf(hash);
+    }
+
+    /// <summary>It comes with its gzip form and is too long to be compressed again for each version.</summary>
+    public bool IsPrepared => prepared is not null;
 
     /// <summary>The strong validator of an encoding.</summary>
-    public string ETag(ContentCoding coding) => ETags[(int)coding];
+    public string ETag(ContentCoding coding) => etags[(int)coding];
 
-    /// <summary>The bytes of an encoding. Nobody changes them.</summary>
+    /// <summary>The bytes of an encoding, piece by piece. Nobody changes them.</summary>
+    public ReadOnlyMemory<byte>[] Pieces(ContentCoding coding) => coding switch
+    {
+        ContentCoding.Identity => plain,
+        ContentCoding.Gzip when prepared is not null => prepared,
+        _ => [Bytes(coding)],
+    };
+
+    /// <summary>The bytes of an encoding of a text that is in one piece. Nobody changes them.</summary>
     public byte[] Bytes(ContentCoding coding) => coding switch
     {
         ContentCoding.Gzip => Volatile.Read(ref gzip) ?? Make(ref gzip, Gzip),
         ContentCoding.Brotli => Volatile.Read(ref brotli) ?? Make(ref brotli, Brotli),
-        _ => plain,
+        _ => Whole(),
     };
+
+    // Of the content, so that every origin of a broadcast gives the same one.
+    private static string[] ETagsOf(ReadOnlySpan<byte> hash)
+    {
+        var text = Convert.ToHexStringLower(hash[..8]);
+        return [$"\"{text}\"", $"\"{text}-gz\"", $"\"{text}-br\""];
+    }
+
+    private byte[] Whole()
+    {
+        if (plain.Length == 1 && System.Runtime.InteropServices.MemoryMarshal.TryGetArray(plain[0], out var array) && array.Count == array.Array!.Length)
+            return array.Array;
+        var all = new byte[plain.Sum(piece => piece.Length)];
+        var at = 0;
+        foreach (var piece in plain)
+        {
+            piece.Span.CopyTo(all.AsSpan(at));
+            at += piece.Length;
+        }
+        return all;
+    }
 
     private byte[] Make(ref byte[]? place, Func<byte[], byte[]> encode)
     {
         lock (gate)
-            return place ??= encode(plain);
+            return place ??= encode(Whole());
     }
 
     private static byte[] Gzip(byte[] text)

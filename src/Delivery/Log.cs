@@ -5,17 +5,26 @@ namespace Millrace.Delivery;
 /// <summary>What the origin says. Event ids 8000 to 8999.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(8001, LogLevel.Warning, "The media spool cannot be written ({Reason}); live streams go on, what can be rewound to gets shorter")]
+    [LoggerMessage(8001, LogLevel.Warning, "Media cannot be written to disk ({Reason}); live streams go on, what can be rewound to gets shorter")]
     public static partial void SpoolFailing(this ILogger logger, string reason);
 
-    [LoggerMessage(8002, LogLevel.Information, "The media spool can be written again; {Dropped} segments were lost to it")]
+    [LoggerMessage(8002, LogLevel.Information, "Media can be written to disk again; {Dropped} segments were lost")]
     public static partial void SpoolRecovered(this ILogger logger, long dropped);
 
-    [LoggerMessage(8003, LogLevel.Information, "Deleted {Count} broadcasts that an earlier run left in the media spool")]
-    public static partial void SpoolSwept(this ILogger logger, int count);
+    [LoggerMessage(8003, LogLevel.Information, "Found {Broadcasts} broadcasts that wait for their publishers, and {Replays} replays")]
+    public static partial void Recovered(this ILogger logger, int broadcasts, int replays);
 
-    [LoggerMessage(8004, LogLevel.Warning, "{Path} could not be deleted from the media spool: {Reason}")]
+    [LoggerMessage(8004, LogLevel.Warning, "{Path} could not be deleted: {Reason}")]
     public static partial void SpoolNotDeleted(this ILogger logger, string path, string reason);
+
+    [LoggerMessage(8005, LogLevel.Information, "Removed replay {Broadcast} of {Channel}: {Reason}")]
+    public static partial void ReplayRemoved(this ILogger logger, string broadcast, string channel, string reason);
+
+    [LoggerMessage(8006, LogLevel.Warning, "The disk is full; removed replay {Broadcast} of {Channel}, the oldest that nobody watches")]
+    public static partial void RoomMadeByReplay(this ILogger logger, string broadcast, string channel);
+
+    [LoggerMessage(8007, LogLevel.Warning, "The disk is full and there is no replay to remove; broadcast {Broadcast} of {Channel} cannot be rewound as far any more")]
+    public static partial void RoomMadeByRewinding(this ILogger logger, string broadcast, string channel);
 
     [LoggerMessage(8101, LogLevel.Warning, "There are no thumbnails and no sprite sheets, because ffmpeg is not in PATH: apt-get install ffmpeg, or Preview:Interval=off")]
     public static partial void PreviewsNeedFfmpeg(this ILogger logger);

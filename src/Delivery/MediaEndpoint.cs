@@ -21,6 +21,8 @@ namespace Millrace.Delivery;
 public sealed class MediaEndpoint
 {
     internal const string Immutable = "public, max-age=31536000, immutable";
+    // What is over does not change; but it can be taken down, so nobody keeps it for long without asking.
+    private const string Final = "public, max-age=60";
     // Media never change under their name, so one validator does for all of them.
     internal const string MediaETag = "\"1\"";
     private const int FileReadBytes = 64 * 1024;
@@ -65,8 +67,36 @@ public sealed class MediaEndpoint
         var broadcast = path.Channel.IsEmpty ? store.Find(path.Broadcast) : store.FindNewest(path.Channel);
         if (path.Object == MediaObject.None)
             return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "There is no such media object.\n");
+        if (path.Channel.IsEmpty && path.Broadcast.Length == BroadcastId.Length && store.Replays.Find(path.Broadcast.ToString()) is { } replay)
+        {
+            replay.Touch(time);
+            if (broadcast is null)
+                return ReplayAsync(context, replay);
+        }
+        return AnswerAsync(context, path, broadcast);
+    }
+
+    /// <summary>An ended broadcast that is on disk: it is opened first.</summary>
+    private async Task ReplayAsync(HttpContext context, Replay replay)
+    {
+        var broadcast = await store.Replays.OpenAsync(replay.Id.Value);
+        if (broadcast is null && store.Replays.Contains(replay.Id))
+        {
+            await FailAsync(context, MediaObject.None, StatusCodes.Status503ServiceUnavailable, "Too many replays are being watched, or the disk does not answer.\n");
+            return;
+        }
+        await AnswerAgainAsync(context, broadcast);
+    }
+
+    // The path was parsed before; its pieces could not be kept over the wait.
+    private Task AnswerAgainAsync(HttpContext context, OriginBroadcast? broadcast) =>
+        MediaPath.TryParse(context.Request.Path.Value, out var path) ? AnswerAsync(context, path, broadcast) : Task.CompletedTask;
+
+    private Task AnswerAsync(HttpContext context, in MediaPath path, OriginBroadcast? broadcast)
+    {
         if (broadcast is null)
             return FailAsync(context, path.Object, StatusCodes.Status404NotFound, path.Channel.IsEmpty ? "There is no such broadcast, or no more.\n" : "Nothing is on air here.\n");
+        broadcast.Touch();
         var rendition = path.Rendition.IsEmpty ? null : broadcast.Find(path.Rendition);
         if (rendition is null && !path.Rendition.IsEmpty)
             return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "The broadcast has no such rendition.\n");
@@ -75,9 +105,11 @@ public sealed class MediaEndpoint
         switch (path.Object)
         {
             // What is on air now; DASH players read the end from the manifest they know, HLS players from the media playlists.
-            case MediaObject.MultivariantPlaylist when !path.Channel.IsEmpty && broadcast.IsEnded:
+            case MediaObject.MultivariantPlaylist or MediaObject.DvrMultivariantPlaylist when !path.Channel.IsEmpty && broadcast.IsEnded:
                 return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "Nothing is on air here.\n");
-            case MediaObject.MultivariantPlaylist or MediaObject.Manifest:
+            case MediaObject.DvrMultivariantPlaylist or MediaObject.DvrPlaylist when !broadcast.Playlists.HasDvr:
+                return FailAsync(context, path.Object, StatusCodes.Status404NotFound, "This broadcast cannot be rewound.\n");
+            case MediaObject.MultivariantPlaylist or MediaObject.DvrMultivariantPlaylist or MediaObject.Manifest:
                 return WholeAsync(context, path.Object, broadcast, !path.Channel.IsEmpty);
             case MediaObject.Preview:
                 return PreviewResponse.PictureAsync(context, broadcast, (int)path.Number, isFromChannel: !path.Channel.IsEmpty);
@@ -85,8 +117,8 @@ public sealed class MediaEndpoint
                 return PreviewResponse.IndexAsync(context, broadcast);
             case MediaObject.SpriteSheet:
                 return PreviewResponse.SheetAsync(context, broadcast, path.Number, path.Part);
-            case MediaObject.MediaPlaylist:
-                return MediaPlaylistAsync(context, broadcast, rendition!);
+            case MediaObject.MediaPlaylist or MediaObject.DvrPlaylist:
+                return MediaPlaylistAsync(context, path.Object, broadcast, rendition!);
             case MediaObject.Init:
                 return InitAsync(context, broadcast, rendition!, (int)path.Number);
             case MediaObject.Segment:
@@ -110,19 +142,19 @@ public sealed class MediaEndpoint
             DeliveryMetrics.AddHeld(-1);
             text = Text();
         }
-        await TextAsync(context, kind, text, kind == MediaObject.Manifest ? "no-cache" : "public, max-age=1");
+        await TextAsync(context, kind, text, broadcast.IsEnded && !isFromChannel ? Final : kind == MediaObject.Manifest ? "no-cache" : "public, max-age=1");
 
         EncodedText? Text() => kind == MediaObject.Manifest
-            ? broadcast.Playlists.Manifest(isFromChannel) : broadcast.Playlists.Multivariant(isFromChannel);
+            ? broadcast.Playlists.Manifest(isFromChannel)
+            : broadcast.Playlists.Multivariant(isFromChannel, kind == MediaObject.DvrMultivariantPlaylist);
     }
 
-    private async Task MediaPlaylistAsync(HttpContext context, OriginBroadcast broadcast, RenditionMedia rendition)
+    private async Task MediaPlaylistAsync(HttpContext context, MediaObject kind, OriginBroadcast broadcast, RenditionMedia rendition)
     {
-        const MediaObject Kind = MediaObject.MediaPlaylist;
         var query = context.Request.QueryString.Value;
         if (!HlsDirectives.TryParse(query is { Length: > 1 } ? query.AsSpan(1) : default, out var directives, out var fault))
         {
-            await FailAsync(context, Kind, StatusCodes.Status400BadRequest, fault + "\n");
+            await FailAsync(context, kind, StatusCodes.Status400BadRequest, fault + "\n");
             return;
         }
 
@@ -144,7 +176,7 @@ public sealed class MediaEndpoint
                     freshness = string.Create(CultureInfo.InvariantCulture, $"public, max-age={6 * targetDuration}");
                     break;
                 case TimelineWait.TooFarInTheFuture:
-                    await FailAsync(context, Kind, StatusCodes.Status400BadRequest, "_HLS_msn or _HLS_part is too far in the future.\n");
+                    await FailAsync(context, kind, StatusCodes.Status400BadRequest, "_HLS_msn or _HLS_part is too far in the future.\n");
                     return;
                 case TimelineWait.Cancelled when context.RequestAborted.IsCancellationRequested:
                     return;
@@ -153,14 +185,16 @@ public sealed class MediaEndpoint
                     freshness = "no-cache";
                     break;
                 case TimelineWait.Cancelled:
-                    await FailAsync(context, Kind, StatusCodes.Status503ServiceUnavailable, "The playlist did not get there in time.\n");
+                    await FailAsync(context, kind, StatusCodes.Status503ServiceUnavailable, "The playlist did not get there in time.\n");
                     return;
                 default:
-                    await FailAsync(context, Kind, StatusCodes.Status404NotFound, "The broadcast has no such rendition.\n");
+                    await FailAsync(context, kind, StatusCodes.Status404NotFound, "The broadcast has no such rendition.\n");
                     return;
             }
         }
-        await TextAsync(context, Kind, broadcast.Playlists.Media(rendition, directives.Skip), freshness);
+        if (broadcast.IsEnded)
+            freshness = Final;
+        await TextAsync(context, kind, broadcast.Playlists.Media(rendition, kind == MediaObject.DvrPlaylist, directives.Skip), freshness);
     }
 
     /// <summary>
@@ -407,7 +441,8 @@ public sealed class MediaEndpoint
             return;
         }
         var response = context.Response;
-        var coding = AcceptEncoding.Choose(context.Request.Headers.AcceptEncoding.ToString());
+        var coding = AcceptEncoding.Choose(
+            context.Request.Headers.AcceptEncoding.ToString(), text.IsPrepared ? ContentCoding.Gzip : ContentCoding.Brotli);
         var tag = text.ETag(coding);
         response.Headers.CacheControl = cacheControl;
         response.Headers.ETag = tag;
@@ -418,21 +453,25 @@ public sealed class MediaEndpoint
             Count(kind, StatusCodes.Status304NotModified);
             return;
         }
-        var bytes = text.Bytes(coding);
+        var pieces = text.Pieces(coding);
+        var length = 0L;
+        foreach (var piece in pieces)
+            length += piece.Length;
         response.ContentType = kind switch
         {
             MediaObject.Manifest => "application/dash+xml",
             MediaObject.SpriteIndex => "text/vtt; charset=utf-8",
             _ => "application/vnd.apple.mpegurl",
         };
-        response.ContentLength = bytes.Length;
+        response.ContentLength = length;
         if (coding != ContentCoding.Identity)
             response.Headers.ContentEncoding = coding == ContentCoding.Gzip ? "gzip" : "br";
         Count(kind, StatusCodes.Status200OK);
         if (HttpMethods.IsHead(context.Request.Method))
             return;
-        await response.BodyWriter.WriteAsync(bytes);
-        DeliveryMetrics.SentBytes.Add(bytes.Length);
+        foreach (var piece in pieces)
+            await response.BodyWriter.WriteAsync(piece);
+        DeliveryMetrics.SentBytes.Add(length);
     }
 
     internal static async Task FailAsync(HttpContext context, MediaObject kind, int status, string text)
@@ -451,5 +490,6 @@ public sealed class MediaEndpoint
     internal static void Count(MediaObject kind, int status) =>
         DeliveryMetrics.Responses.Add(1, new("kind", KindNames[(int)kind]), new("status", status));
 
-    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet"];
+    private static readonly string[] KindNames =
+        ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet"];
 }

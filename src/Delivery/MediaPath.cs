@@ -14,6 +14,10 @@ internal enum MediaObject
     Manifest,
     /// <summary><c>live.m3u8</c></summary>
     MediaPlaylist,
+    /// <summary><c>dvr.m3u8</c> of a rendition</summary>
+    DvrPlaylist,
+    /// <summary><c>dvr.m3u8</c> of a broadcast or channel: the multivariant playlist of its renditions' <c>dvr.m3u8</c></summary>
+    DvrMultivariantPlaylist,
     /// <summary><c>{n}-init.mp4</c></summary>
     Init,
     /// <summary><c>{msn}.m4s</c></summary>
@@ -94,6 +98,8 @@ internal readonly ref struct MediaPath
         {
             case "main.m3u8":
                 return MediaObject.MultivariantPlaylist;
+            case "dvr.m3u8":
+                return MediaObject.DvrMultivariantPlaylist;
             case "manifest.mpd":
                 return MediaObject.Manifest;
             case "sprites.vtt":
@@ -130,6 +136,10 @@ internal readonly ref struct MediaPath
         if (name is "live.m3u8")
         {
             what = MediaObject.MediaPlaylist;
+        }
+        else if (name is "dvr.m3u8")
+        {
+            what = MediaObject.DvrPlaylist;
         }
         else if (name.EndsWith("-init.mp4"))
         {

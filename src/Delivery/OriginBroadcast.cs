@@ -7,59 +7,107 @@ using Millrace.Timeline;
 namespace Millrace.Delivery;
 
 /// <summary>
-/// One broadcast at the origin: its timeline, its media and the playlists made of them. Written by the broadcast's owner,
-/// read by any thread.
+/// One broadcast at the origin: its timeline, its media, its journal and the playlists made of them. Written by the
+/// broadcast's owner, read by any thread.
 /// </summary>
 public sealed class OriginBroadcast : IBroadcastSink
 {
+    /// <summary>
+    /// A rewindable window slides by so many segments at a time: a long playlist then changes at its front seldom, and is
+    /// prepared in pieces of that size.
+    /// </summary>
+    internal const int SlideSegments = 32;
+
     private readonly OriginStore store;
     private readonly Spooler spooler;
     private readonly DeliveryOptions options;
     private readonly TimeSpan window;
     private readonly Queue<(long Number, double Seconds)> listed = [];
+    private readonly TimeProvider time;
     private RenditionMedia[] renditions = [];
     private RenditionMedia[] current = [];
+    private NewRendition[] announced = [];
     private double listedSeconds;
+    private long newestBegun = -1;
     private long memoryBytes;
+    private long watchedAt;
     private int isEnded;
     private int isFreed;
+    private bool isRecovered;
 
-    internal OriginBroadcast(
-        OriginStore store, Spooler spooler, DeliveryOptions options, TimeSpan window, string spoolDirectory,
-        ChannelName channel, BroadcastId id, LowLatencyContract contract, DateTimeOffset startedAt)
+    internal OriginBroadcast(OriginStore store, in OriginSettings settings, JournalRecord.Opened opened)
     {
         this.store = store;
-        this.spooler = spooler;
-        this.options = options;
-        this.window = TimeSpan.FromSeconds(Math.Max(window.TotalSeconds, 3 * contract.TargetDuration));
-        SpoolDirectory = spoolDirectory;
-        Channel = channel;
-        Id = id;
-        StartedAt = startedAt;
-        Timeline = new BroadcastTimeline(new TimelineContract(contract.TargetDuration, contract.PartTarget));
-        Playlists = new BroadcastPlaylists(this, this.window);
-        Previews = new BroadcastPreviews(spoolDirectory);
+        spooler = store.Spooler;
+        options = settings.Delivery;
+        time = settings.Time;
+        Opened = opened;
+        Mode = opened.Mode;
+        var target = opened.Contract.TargetDuration;
+        LiveWindow = TimeSpan.FromSeconds(Math.Max(settings.Window.TotalSeconds, 3 * target));
+        window = Mode == DvrMode.Window && settings.Dvr.Window > LiveWindow ? settings.Dvr.Window : LiveWindow;
+        FileDuration = Mode switch
+        {
+            DvrMode.Off => options.SpoolFileDuration,
+            DvrMode.Window => TimeSpan.FromSeconds(Math.Max(options.SpoolFileDuration.TotalSeconds, settings.Dvr.Window.TotalSeconds / 16)),
+            _ => options.RecordingFileDuration,
+        };
+        Directory = Path.Combine(settings.Directory, opened.Id.Value);
+        Timeline = new BroadcastTimeline(new TimelineContract(target, opened.Contract.PartTarget));
+        Journal = new Journal(spooler, Directory);
+        Playlists = new BroadcastPlaylists(this, LiveWindow, window);
+        Previews = new BroadcastPreviews(Directory);
+        watchedAt = time.GetTimestamp();
     }
 
     /// <summary>Whose broadcast it is.</summary>
-    public ChannelName Channel { get; }
+    public ChannelName Channel => Opened.Channel;
 
     /// <summary>Its id.</summary>
-    public BroadcastId Id { get; }
+    public BroadcastId Id => Opened.Id;
 
     /// <summary>When it went on air, UTC.</summary>
-    public DateTimeOffset StartedAt { get; }
+    public DateTimeOffset StartedAt => Opened.StartedAt;
+
+    /// <summary>How far back viewers may go.</summary>
+    public DvrMode Mode { get; }
 
     /// <summary>The truth about it.</summary>
     public BroadcastTimeline Timeline { get; }
 
-    /// <summary>It is over; it can be fetched for a while still.</summary>
+    /// <summary>It is over.</summary>
     public bool IsEnded => Volatile.Read(ref isEnded) != 0;
 
     /// <summary>Bytes of its media in memory.</summary>
     public long MemoryBytes => Volatile.Read(ref memoryBytes);
 
-    internal string SpoolDirectory { get; }
+    /// <summary>How long its media are, from the beginning of the first segment to the end of the newest; absences count.</summary>
+    public TimeSpan Duration
+    {
+        get
+        {
+            DateTimeOffset? first = null, last = null;
+            foreach (var rendition in Timeline.Read().Renditions)
+            {
+                if (rendition.LastSegment is not { } newest)
+                    continue;
+                var oldest = rendition.Segments.Count > 0 ? rendition.Segments[0] : newest;
+                first = first is null || oldest.WallClock < first ? oldest.WallClock : first;
+                var end = newest.Track.Period.WallClockAt(newest.End);
+                last = last is null || end > last ? end : last;
+            }
+            return last - first ?? TimeSpan.Zero;
+        }
+    }
+
+    internal JournalRecord.Opened Opened { get; }
+
+    /// <summary>Where its files are.</summary>
+    internal string Directory { get; }
+
+    internal TimeSpan FileDuration { get; }
+
+    internal Journal Journal { get; }
 
     internal BroadcastPlaylists Playlists { get; }
 
@@ -90,34 +138,41 @@ public sealed class OriginBroadcast : IBroadcastSink
         }
     }
 
-    // A segment stays for its own duration and that of the longest playlist that listed it, after it left the playlist
-    // (draft-pantos-hls-rfc8216bis §6.2.2); one target duration more covers the running segment.
-    private TimeSpan Keep => window + window + TimeSpan.FromSeconds(2 * Timeline.Contract.TargetDuration);
+    internal TimeSpan LiveWindow { get; }
+
+    internal IReadOnlyList<RenditionMedia> Renditions => Volatile.Read(ref renditions);
+
+    /// <summary>
+    /// How long media stay; null is for ever. A segment stays for its own duration and that of the longest playlist that listed
+    /// it, after it left the playlist (draft-pantos-hls-rfc8216bis §6.2.2); one target duration more covers the running segment.
+    /// </summary>
+    internal TimeSpan? Keep => Mode == DvrMode.Full ? null : window + window + TimeSpan.FromSeconds((2 + Slack) * Timeline.Contract.TargetDuration);
+
+    private int Slack => Mode == DvrMode.Window ? SlideSegments : 0;
 
     /// <inheritdoc/>
     public void BeginPeriod(PeriodDescription period)
     {
-        var announced = new NewRendition[period.Renditions.Count];
-        var media = new RenditionMedia[announced.Length];
-        var all = renditions;
-        foreach (var known in all)
-            known.CloseRunning();
-        for (var i = 0; i < announced.Length; i++)
+        var renditions = new NewRendition[period.Renditions.Count];
+        for (var i = 0; i < renditions.Length; i++)
         {
             var rendition = period.Renditions[i];
-            announced[i] = new NewRendition(
+            renditions[i] = new NewRendition(
                 rendition.Name, rendition.Format, rendition.InitSegment, rendition.IsDerived, rendition.TargetBitsPerSecond);
-            media[i] = Array.Find(all, known => known.Name == rendition.Name) ?? new RenditionMedia(this, rendition.Name, spooler, options);
-            if (Array.IndexOf(all, media[i]) < 0)
-                all = [.. all, media[i]];
         }
-        current = media;
-        Volatile.Write(ref renditions, all);
-        Timeline.BeginPeriod(new NewPeriod(period.FirstSegment, period.Start, period.WallClock, announced));
+        CloseRunning();
+        FillUpTo(period.FirstSegment);
+        var began = new NewPeriod(period.FirstSegment, period.Start, period.WallClock, renditions);
+        Begin(began);
+        Journal.Add(new JournalRecord.PeriodBegan(began));
     }
 
     /// <inheritdoc/>
-    public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init) => Timeline.SetInit(rendition, format, init);
+    public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)
+    {
+        Timeline.SetInit(rendition, format, init);
+        Journal.Add(new JournalRecord.InitSet(rendition, format, init));
+    }
 
     /// <inheritdoc/>
     public void BeginSegment(int rendition, long segment) => Timeline.BeginSegment(rendition, segment);
@@ -125,6 +180,11 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <inheritdoc/>
     public void AppendPart(in PartDescription part, MediaChunk chunk)
     {
+        if (part.Segment > newestBegun)
+        {
+            newestBegun = part.Segment;
+            Journal.Add(new JournalRecord.SegmentBegan(part.Segment));
+        }
         // The media first: whoever the timeline wakes finds them.
         var length = chunk.Length;
         current[part.Rendition].Append(part, chunk);
@@ -137,24 +197,41 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <inheritdoc/>
     public void EndSegment(in SegmentDescription segment)
     {
-        current[segment.Rendition].Complete(segment, Keep);
-        Timeline.EndSegment(new NewSegment(
-            segment.Rendition, segment.Segment, segment.Start, segment.Duration, segment.IsIndependent, segment.IsGap));
+        var media = current[segment.Rendition];
+        var complete = media.Complete(segment);
+        var ended = new NewSegment(segment.Rendition, segment.Segment, segment.Start, segment.Duration, segment.IsIndependent, segment.IsGap);
+        Timeline.EndSegment(ended);
+        Record(ended, complete);
+        media.Settle(Keep);
         if (segment.Rendition == 0)
-            Slide(segment);
+            Slide(segment.Segment, segment.Duration.Seconds);
     }
 
     /// <inheritdoc/>
-    public void Suspend() => Timeline.Suspend();
+    public void Suspend()
+    {
+        Timeline.Suspend();
+        Journal.Add(new JournalRecord.Suspended());
+    }
+
+    /// <summary>Adds a date range to every rendition's playlist, or changes it (<see cref="BroadcastTimeline.AddDateRange"/>). The owner only.</summary>
+    public void AddDateRange(DateRange range)
+    {
+        Timeline.AddDateRange(range);
+        Journal.Add(new JournalRecord.DateRangeAdded(range));
+    }
 
     /// <inheritdoc/>
     public void End()
     {
         if (Interlocked.Exchange(ref isEnded, 1) != 0)
             return;
+        CloseRunning();
         foreach (var rendition in renditions)
-            rendition.End();
+            rendition.Finish();
         Timeline.End();
+        Journal.Add(new JournalRecord.Ended(time.GetUtcNow(), Duration));
+        Touch();
         store.Ended(this);
     }
 
@@ -171,47 +248,248 @@ public sealed class OriginBroadcast : IBroadcastSink
         return null;
     }
 
+    /// <summary>Somebody asked for something of it.</summary>
+    internal void Touch() => Volatile.Write(ref watchedAt, time.GetTimestamp());
+
+    /// <summary>How long ago somebody asked for something of it.</summary>
+    internal TimeSpan Unwatched => time.GetElapsedTime(Volatile.Read(ref watchedAt));
+
     internal void AddMemory(int bytes)
     {
         Interlocked.Add(ref memoryBytes, bytes);
         DeliveryMetrics.AddMemory(bytes);
     }
 
+    /// <summary>Offers the disk what it refused before.</summary>
+    internal void Retry()
+    {
+        foreach (var rendition in Volatile.Read(ref renditions))
+            rendition.Settle(null);
+        Journal.Pump();
+    }
+
+    /// <summary>Everything of it is on disk, and it is over: it can leave memory and be opened again.</summary>
+    internal bool IsStored => IsEnded && Journal.IsCaughtUp && !Journal.IsBroken && MemoryBytes == 0;
+
+    /// <summary>Nothing of it is left in memory afterwards but what readers hold. Its files stay.</summary>
+    internal void Close()
+    {
+        foreach (var rendition in Volatile.Read(ref renditions))
+            rendition.Close();
+        Journal.Close();
+        spooler.Run(Journal.CloseFile);
+    }
+
     /// <summary>Nothing of it is left afterwards but what readers hold.</summary>
     internal void Free()
     {
-        foreach (var rendition in renditions)
-            rendition.Free();
+        foreach (var rendition in Volatile.Read(ref renditions))
+            rendition.RemoveBefore(long.MaxValue);
+        Close();
         Volatile.Write(ref isFreed, 1);
-        spooler.DeleteDirectory(SpoolDirectory);
+        spooler.DeleteDirectory(Directory);
     }
 
     /// <summary>For whoever wrote into its directory: when that came too late, what it wrote goes too.</summary>
     internal void DeleteIfFreed()
     {
         if (Volatile.Read(ref isFreed) != 0)
-            spooler.DeleteDirectory(SpoolDirectory);
+            spooler.DeleteDirectory(Directory);
+    }
+
+    /// <summary>
+    /// Gives the oldest media file's worth of what can be rewound to back to the disk, but not the live window. False when there
+    /// is nothing to give. Any thread.
+    /// </summary>
+    internal bool Shrink()
+    {
+        if (Mode == DvrMode.Off || IsEnded || Timeline.Read().Renditions is not [{ Segments: { Count: > 0 } segments } leader, ..])
+            return false;
+        if (Find(leader.Name)?.OldestFileEnd() is not { } before || before > leader.FirstWithin(LiveWindow) || before <= segments[0].Number)
+            return false;
+        Remove(before);
+        foreach (var rendition in Volatile.Read(ref renditions))
+            rendition.RemoveBefore(before);
+        return true;
+    }
+
+    /// <summary>A period begins, in the timeline and in the media.</summary>
+    internal void Begin(NewPeriod period)
+    {
+        var media = new RenditionMedia[period.Renditions.Count];
+        var all = renditions;
+        for (var i = 0; i < media.Length; i++)
+        {
+            var name = period.Renditions[i].Name;
+            media[i] = Array.Find(all, known => known.Name == name) ?? new RenditionMedia(this, name, spooler, options);
+            if (Array.IndexOf(all, media[i]) < 0)
+                all = [.. all, media[i]];
+        }
+        current = media;
+        announced = [.. period.Renditions];
+        Volatile.Write(ref renditions, all);
+        Timeline.BeginPeriod(period);
+    }
+
+    /// <summary>The open period's rendition of that index, or null. The owner only.</summary>
+    internal RenditionMedia? Current(int index) => index < current.Length ? current[index] : null;
+
+    /// <summary>Tells the timeline of a segment that an earlier run recorded.</summary>
+    internal void Tell(JournalRecord.SegmentEnded record)
+    {
+        var segment = record.Segment;
+        if (record.Parts.Length > 0 && announced[segment.Rendition].IsDerived)
+            Timeline.BeginSegment(segment.Rendition, segment.Segment);
+        for (var i = 0; i < record.Parts.Length; i++)
+        {
+            ref readonly var part = ref record.Parts[i];
+            Timeline.AppendPart(new NewPart(
+                segment.Rendition, segment.Segment, i, segment.Start with { Ticks = part.Start }, segment.Start with { Ticks = part.DurationTicks },
+                part.IsIndependent, part.ByteLength, part.SampleCount, PresentationDelay: record.PresentationDelay));
+        }
+        Timeline.EndSegment(segment);
+    }
+
+    /// <summary>An earlier run made this segment's number known. The owner only.</summary>
+    internal void RestoreBegun(long number) => newestBegun = Math.Max(newestBegun, number);
+
+    /// <summary>An earlier run ended a segment of the leader. The owner only.</summary>
+    internal void RestoreListed(long number, double seconds)
+    {
+        listed.Enqueue((number, seconds));
+        listedSeconds += seconds;
+    }
+
+    /// <summary>An earlier run let the window slide. The owner only.</summary>
+    internal void RestoreRemoved(long before)
+    {
+        Unlist(before);
+        Timeline.RemoveBefore(before);
+    }
+
+    /// <summary>An earlier run ended it.</summary>
+    internal void RestoreEnded()
+    {
+        Timeline.End();
+        Volatile.Write(ref isEnded, 1);
+        foreach (var rendition in renditions)
+            rendition.Finish();
+    }
+
+    /// <summary>What a packager has to know to go on with a broadcast of an earlier run.</summary>
+    internal RecoveredBroadcast Recovered()
+    {
+        isRecovered = true;
+        var next = newestBegun + 1;
+        foreach (var rendition in Timeline.Read().Renditions)
+            next = Math.Max(next, rendition.NextSegment);
+        var period = Timeline.Read().Periods[^1];
+        var leader = current[0];
+        var decodeEnd = leader.End ?? period.Start;
+        var end = period.Start;
+        foreach (var rendition in Timeline.Read().Renditions)
+        {
+            if (rendition.LastSegment?.End is { } last && last > end)
+                end = last;
+        }
+        var filled = (next - Timeline.Read(leader.Name)!.NextSegment) * Timeline.Contract.TargetDuration;
+        return new RecoveredBroadcast(
+            Channel, Id, StartedAt, Opened.Contract, next, end with { Ticks = end.Ticks + filled * end.Timescale },
+            decodeEnd with { Ticks = decodeEnd.Ticks + filled * decodeEnd.Timescale }, this);
+    }
+
+    private void Record(in NewSegment ended, (StoredSegment Segment, RecordedPart[] Parts)? complete)
+    {
+        if (complete is not var (stored, parts))
+            Journal.Add(new JournalRecord.SegmentEnded(ended, [], default));
+        else
+            stored.SetEntry(Journal.AddSegment(new JournalRecord.SegmentEnded(ended, parts, default, stored.PresentationDelay)));
+    }
+
+    /// <summary>What nobody ended is ended with what came of it; the timeline does the same.</summary>
+    private void CloseRunning()
+    {
+        for (var i = 0; i < current.Length; i++)
+        {
+            if (current[i].CloseRunning() is not { } closed)
+                continue;
+            long ticks = 0;
+            foreach (var part in closed.Parts)
+                ticks += part.DurationTicks;
+            var start = closed.Segment.Start;
+            Record(new NewSegment(i, closed.Segment.Number, start, start with { Ticks = ticks }, closed.Parts[0].IsIndependent, false), closed);
+        }
+    }
+
+    /// <summary>
+    /// Numbers that an earlier run used and did not get to write down are gaps: a name that a viewer or a cache may know never
+    /// means other bytes.
+    /// </summary>
+    private void FillUpTo(long firstSegment)
+    {
+        if (!isRecovered)
+            return;
+        isRecovered = false;
+        var leader = Timeline.Read(current[0].Name)!;
+        var timescale = announced[0].Format.Timescale;
+        var start = current[0].End ?? Timeline.Read().Periods[^1].Start.In(timescale);
+        for (var number = leader.NextSegment; number < firstSegment; number++)
+        {
+            var duration = new MediaTime(Timeline.Contract.TargetDuration * (long)timescale, timescale);
+            EndSegment(new SegmentDescription(0, number, start, duration, false, true));
+            start += duration;
+        }
     }
 
     /// <summary>The leader's segments decide how far back the playlists go.</summary>
-    private void Slide(in SegmentDescription ended)
+    private void Slide(long number, double seconds)
     {
-        listed.Enqueue((ended.Segment, ended.Duration.Seconds));
-        listedSeconds += ended.Duration.Seconds;
+        if (Mode == DvrMode.Full)
+            return;
+        listed.Enqueue((number, seconds));
+        listedSeconds += seconds;
         var first = -1L;
-        while (listed.TryPeek(out var oldest) && listedSeconds - oldest.Seconds >= window.TotalSeconds)
+        var left = listedSeconds;
+        foreach (var oldest in listed)
+        {
+            if (left - oldest.Seconds < window.TotalSeconds)
+                break;
+            left -= oldest.Seconds;
+            first = oldest.Number + 1;
+        }
+        if (Mode == DvrMode.Window)
+            first -= first % SlideSegments;
+        if (first <= listed.Peek().Number)
+            return;
+        Unlist(first);
+        Remove(first);
+    }
+
+    private void Unlist(long before)
+    {
+        while (listed.TryPeek(out var oldest) && oldest.Number < before)
         {
             listed.Dequeue();
             listedSeconds -= oldest.Seconds;
-            first = oldest.Number + 1;
         }
-        if (first >= 0)
-            Timeline.RemoveBefore(first);
     }
 
-    /// <summary>The spool does not take what memory cannot hold: the window gets shorter.</summary>
+    private void Remove(long before)
+    {
+        Timeline.RemoveBefore(before);
+        Journal.Add(new JournalRecord.Removed(before));
+    }
+
+    /// <summary>
+    /// The disk does not take what memory cannot hold. Without rewinding the window gets shorter; with it the segments are
+    /// gaps, for what is on disk in front of them can still be watched.
+    /// </summary>
     private void LimitMemory()
     {
+        if (MemoryBytes <= options.MaxMemoryBytes)
+            return;
+        foreach (var rendition in renditions)
+            rendition.ForgetWritten();
         while (MemoryBytes > options.MaxMemoryBytes)
         {
             var victims = false;
@@ -221,7 +499,10 @@ public sealed class OriginBroadcast : IBroadcastSink
                     continue;
                 victims = true;
                 spooler.CountDropped();
-                Timeline.RemoveBefore(number + 1);
+                if (Mode == DvrMode.Off)
+                    Remove(number + 1);
+                else
+                    Timeline.Lose(rendition.Name, number);
             }
             if (!victims)
                 return;

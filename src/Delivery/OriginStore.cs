@@ -6,65 +6,88 @@ using Millrace.Packaging;
 namespace Millrace.Delivery;
 
 /// <summary>
-/// Keeps broadcasts: those on air, and for <see cref="DeliveryOptions.KeepEnded"/> those that have ended. Thread-safe.
+/// Keeps broadcasts: those on air, for <see cref="DeliveryOptions.KeepEnded"/> those that have ended, and as replays on disk
+/// those that could be rewound. What an earlier run left it opens again. Thread-safe.
 /// </summary>
 public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
 {
-    // Ended broadcasts go early when there are more: a publisher that comes and goes all the time does not fill the disk.
+    // Ended broadcasts go early when there are more: a publisher that comes and goes all the time does not fill memory.
     private const int MaxEnded = 200;
+
+    // A player asks every few seconds; one that is paused finds its replay opened again.
+    private static readonly TimeSpan CloseUnwatched = TimeSpan.FromMinutes(2);
 
     private readonly ConcurrentDictionary<string, OriginBroadcast> broadcasts = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, OriginBroadcast> newest = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, OriginBroadcast>.AlternateLookup<ReadOnlySpan<char>> byId;
     private readonly ConcurrentDictionary<string, OriginBroadcast>.AlternateLookup<ReadOnlySpan<char>> byChannel;
     private readonly Queue<(OriginBroadcast Broadcast, long At)> ended = [];
-    private readonly DeliveryOptions options;
-    private readonly TimeSpan window;
-    private readonly string spoolDirectory;
+    private readonly List<RecoveredBroadcast> recovered = [];
+    private readonly OriginSettings settings;
     private readonly TimeProvider time;
+    private readonly ILogger logger;
     private readonly ITimer reaper;
-    private readonly Spooler spooler;
 
-    /// <param name="options">What is kept, and for how long.</param>
+    /// <param name="options">What is kept in memory, and for how long.</param>
+    /// <param name="dvr">How far back viewers may go.</param>
+    /// <param name="retention">How long replays stay.</param>
     /// <param name="window">How far back live playlists go: <c>Packaging:Window</c>.</param>
-    /// <param name="dataPath"><c>Data:Path</c>; the spool is its directory <c>live</c>, emptied now of what a crash left.</param>
+    /// <param name="dataPath"><c>Data:Path</c>; recordings are in its directory <c>recordings</c>.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where trouble with the disk is said.</param>
-    public OriginStore(DeliveryOptions options, TimeSpan window, string dataPath, TimeProvider time, ILogger<OriginStore> logger)
+    public OriginStore(
+        DeliveryOptions options, DvrOptions dvr, RetentionOptions retention, TimeSpan window, string dataPath, TimeProvider time, ILogger<OriginStore> logger)
     {
-        this.options = options;
-        this.window = window;
         this.time = time;
+        this.logger = logger;
         DeliveryMetrics.Announce();
-        spoolDirectory = Path.Combine(Path.GetFullPath(dataPath), "live");
+        settings = new OriginSettings(options, dvr, window, Path.Combine(Path.GetFullPath(dataPath), "recordings"), time);
         byId = broadcasts.GetAlternateLookup<ReadOnlySpan<char>>();
         byChannel = newest.GetAlternateLookup<ReadOnlySpan<char>>();
-        spooler = new Spooler(options, time, logger);
-        Sweep(logger);
+        Spooler = new Spooler(options, time, logger) { OutOfSpace = MakeRoom };
+        Replays = new ReplayShelf(this, retention, settings, logger);
+        Recover();
         reaper = time.CreateTimer(_ => Reap(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
 
-    /// <summary>All broadcasts that can be fetched.</summary>
+    /// <summary>All broadcasts that are open: on air, just ended, or replays that are being watched.</summary>
     public IEnumerable<OriginBroadcast> Broadcasts => broadcasts.Select(entry => entry.Value);
 
-    /// <summary>The spool cannot be written at the moment: streams are live, but their windows get shorter.</summary>
-    public bool IsSpoolFailing => spooler.IsFailing;
+    /// <summary>The broadcasts that have ended and stay.</summary>
+    public ReplayShelf Replays { get; }
 
-    internal Spooler Spooler => spooler;
+    /// <summary>The disk cannot be written at the moment: streams are live, but what can be rewound to gets shorter.</summary>
+    public bool IsSpoolFailing => Spooler.IsFailing;
+
+    internal Spooler Spooler { get; }
+
+    internal DeliveryOptions Options => settings.Delivery;
 
     /// <inheritdoc/>
     public IBroadcastSink Open(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt)
     {
-        var opened = new OriginBroadcast(
-            this, spooler, options, window, Path.Combine(spoolDirectory, broadcast.Value), channel, broadcast, contract, startedAt);
+        var record = new JournalRecord.Opened(channel, broadcast, startedAt, contract, settings.Dvr.Mode);
+        var opened = new OriginBroadcast(this, settings, record);
         if (!broadcasts.TryAdd(broadcast.Value, opened))
             throw new InvalidOperationException($"Broadcast {broadcast} is open already.");
+        opened.Journal.Add(record);
         DeliveryMetrics.AddBroadcasts(1);
         newest[channel.Value] = opened;
         return opened;
     }
 
-    /// <summary>The broadcast of that id, or null.</summary>
+    /// <inheritdoc/>
+    public IReadOnlyList<RecoveredBroadcast> TakeRecovered()
+    {
+        lock (recovered)
+        {
+            RecoveredBroadcast[] taken = [.. recovered];
+            recovered.Clear();
+            return taken;
+        }
+    }
+
+    /// <summary>The open broadcast of that id, or null.</summary>
     public OriginBroadcast? Find(ReadOnlySpan<char> id) => byId.TryGetValue(id, out var found) ? found : null;
 
     /// <summary>The newest broadcast of a channel, on air or just ended; null when there is none.</summary>
@@ -77,61 +100,184 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             broadcast.End();
     }
 
-    /// <summary>Frees everything and waits a moment for the disk.</summary>
+    /// <summary>
+    /// Deletes an ended broadcast from memory and disk: nothing of it can be fetched when this returns. False when there is none
+    /// of that id, or it is on air.
+    /// </summary>
+    public bool Delete(BroadcastId id)
+    {
+        var open = Find(id.Value);
+        if (open is { IsEnded: false } || (!Replays.Remove(id) && open is null))
+            return false;
+        if (open is not null)
+            Leave(open);
+        open?.Free();
+        // A replay that was just being opened is found by nobody: its shelf has forgotten it.
+        Spooler.DeleteDirectory(DirectoryOf(id));
+        return true;
+    }
+
+    /// <summary>Frees everything and waits a moment for the disk. Recordings stay.</summary>
     public void Dispose()
     {
         reaper.Dispose();
         EndAll();
+        Spooler.Drain(() => broadcasts.All(entry => entry.Value.IsStored));
         foreach (var broadcast in Broadcasts)
-            Free(broadcast);
-        spooler.Dispose();
+        {
+            Leave(broadcast);
+            if (broadcast.Mode == DvrMode.Off)
+                broadcast.Free();
+            else
+                broadcast.Close();
+        }
+        Replays.Close();
+        Spooler.Dispose();
     }
 
+    internal string DirectoryOf(BroadcastId id) => Path.Combine(settings.Directory, id.Value);
+
+    /// <summary>Reads a replay from disk. Blocks on the disk.</summary>
+    internal OriginBroadcast? Load(Replay replay)
+    {
+        if (JournalReplay.Open(this, settings, DirectoryOf(replay.Id)) is not { IsEnded: true } loaded)
+            return null;
+        if (!broadcasts.TryAdd(replay.Id.Value, loaded))
+            return Find(replay.Id.Value);
+        DeliveryMetrics.AddBroadcasts(1);
+        return loaded;
+    }
+
+    /// <summary>A broadcast is over.</summary>
     internal void Ended(OriginBroadcast broadcast)
     {
         lock (ended)
             ended.Enqueue((broadcast, time.GetTimestamp()));
+        if (broadcast.Mode == DvrMode.Off || !broadcast.Timeline.Read().HasMedia)
+            return;
+        Replays.Add(new Replay(broadcast.Channel, broadcast.Id, broadcast.StartedAt, time.GetUtcNow(), broadcast.Duration, 0, broadcast.Mode));
     }
+
+    /// <summary>Whether a replay can be deleted to make room: it is not watched, and not just being written.</summary>
+    internal bool IsIdle(Replay replay, TimeSpan within) =>
+        !replay.WasWatched(time, within) && Find(replay.Id.Value) is null or { IsStored: true };
 
     private void Reap()
     {
+        foreach (var broadcast in Broadcasts)
+        {
+            if (!broadcast.IsEnded || !broadcast.IsStored)
+                broadcast.Retry();
+        }
         while (true)
         {
             OriginBroadcast? due = null;
             lock (ended)
             {
-                if (ended.TryPeek(out var oldest) && (ended.Count > MaxEnded || time.GetElapsedTime(oldest.At) >= options.KeepEnded))
+                if (ended.TryPeek(out var oldest) && (ended.Count > MaxEnded || time.GetElapsedTime(oldest.At) >= settings.Delivery.KeepEnded))
                     due = ended.Dequeue().Broadcast;
             }
             if (due is null)
-                return;
-            Free(due);
+                break;
+            newest.TryRemove(KeyValuePair.Create(due.Channel.Value, due));
+            if (due.Mode == DvrMode.Off || !Replays.Contains(due.Id))
+            {
+                Leave(due);
+                due.Free();
+            }
         }
+        foreach (var broadcast in Broadcasts)
+        {
+            if (broadcast is { IsEnded: true, IsStored: true } && broadcast.Mode != DvrMode.Off && broadcast.Unwatched > CloseUnwatched && !IsQueued(broadcast))
+                Close(broadcast);
+        }
+        Replays.Tick(time.GetTimestamp());
     }
 
-    private void Free(OriginBroadcast broadcast)
+    /// <summary>A replay leaves memory; the next one who asks has it opened again.</summary>
+    internal void Close(OriginBroadcast broadcast)
     {
-        if (!broadcasts.TryRemove(broadcast.Id.Value, out _))
+        Leave(broadcast);
+        broadcast.Close();
+    }
+
+    private bool IsQueued(OriginBroadcast broadcast)
+    {
+        lock (ended)
+            return ended.Any(entry => entry.Broadcast == broadcast);
+    }
+
+    private void Leave(OriginBroadcast broadcast)
+    {
+        if (!broadcasts.TryRemove(KeyValuePair.Create(broadcast.Id.Value, broadcast)))
             return;
         newest.TryRemove(KeyValuePair.Create(broadcast.Channel.Value, broadcast));
-        broadcast.Free();
+        Replays.Closed(broadcast.Id);
         DeliveryMetrics.AddBroadcasts(-1);
     }
 
-    private void Sweep(ILogger logger)
+    /// <summary>The disk is full: the oldest replay goes, or what the longest live broadcast can be rewound to gets shorter.</summary>
+    private bool MakeRoom()
     {
-        if (!Directory.Exists(spoolDirectory))
-            return;
-        var count = 0;
-        foreach (var directory in Directory.EnumerateDirectories(spoolDirectory))
+        if (Replays.RemoveOldest() is { } removed)
         {
-            // Only what we could have made.
-            if (!BroadcastId.TryParse(Path.GetFileName(directory), out _))
-                continue;
-            spooler.DeleteDirectory(directory);
-            count++;
+            logger.RoomMadeByReplay(removed.Id.Value, removed.Channel.Value);
+            return true;
         }
-        if (count > 0)
-            logger.SpoolSwept(count);
+        var longest = Broadcasts.Where(broadcast => broadcast is { IsEnded: false } && broadcast.Mode != DvrMode.Off)
+            .OrderByDescending(broadcast => broadcast.Duration).FirstOrDefault(broadcast => broadcast.Shrink());
+        if (longest is not null)
+            logger.RoomMadeByRewinding(longest.Id.Value, longest.Channel.Value);
+        return longest is not null;
+    }
+
+    /// <summary>What an earlier run left: replays are known, broadcasts that had not ended wait for their publishers.</summary>
+    private void Recover()
+    {
+        if (!Directory.Exists(settings.Directory))
+            return;
+        foreach (var directory in Directory.EnumerateDirectories(settings.Directory).Order(StringComparer.Ordinal).ToList())
+        {
+            var name = Path.GetFileName(directory);
+            if (name.EndsWith(Spooler.DeletedSuffix, StringComparison.Ordinal) && BroadcastId.TryParse(name[..^Spooler.DeletedSuffix.Length], out _))
+            {
+                Spooler.DeleteDirectory(directory[..^Spooler.DeletedSuffix.Length]);
+                continue;
+            }
+            // Only what we could have made.
+            if (!BroadcastId.TryParse(name, out _))
+                continue;
+            var replay = Replay.Read(directory, out var opened);
+            if (replay is not null && opened!.Mode != DvrMode.Off)
+                Replays.Add(replay);
+            else if (replay is null && opened is not null && JournalReplay.Open(this, settings, directory) is { } broadcast)
+                Resume(broadcast);
+            else
+                Spooler.DeleteDirectory(directory);
+        }
+        lock (recovered)
+        {
+            if (recovered.Count + Replays.Count > 0)
+                logger.Recovered(recovered.Count, Replays.Count);
+        }
+    }
+
+    private void Resume(OriginBroadcast broadcast)
+    {
+        broadcasts[broadcast.Id.Value] = broadcast;
+        DeliveryMetrics.AddBroadcasts(1);
+        if (broadcast.IsEnded)
+        {
+            Ended(broadcast);
+            return;
+        }
+        // Ids sort by time: a later one of the same channel takes the place of an earlier one.
+        if (newest.TryGetValue(broadcast.Channel.Value, out var before) && !before.IsEnded)
+        {
+            recovered.RemoveAll(known => known.Id == before.Id);
+            before.End();
+        }
+        newest[broadcast.Channel.Value] = broadcast;
+        recovered.Add(broadcast.Recovered());
     }
 }

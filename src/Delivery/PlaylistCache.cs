@@ -9,10 +9,16 @@ internal sealed class PlaylistCache<TSnapshot> where TSnapshot : class
 {
     private readonly Lock gate = new();
     private readonly Func<TSnapshot, byte[]> write;
+    private readonly Func<TSnapshot, TSnapshot, bool>? isSame;
     private Entry? newest;
 
     /// <param name="write">Makes the text; a pure function.</param>
-    public PlaylistCache(Func<TSnapshot, byte[]> write) => this.write = write;
+    /// <param name="isSame">Whether the text of the first snapshot does for the second, which is newer; null: never.</param>
+    public PlaylistCache(Func<TSnapshot, byte[]> write, Func<TSnapshot, TSnapshot, bool>? isSame = null)
+    {
+        this.write = write;
+        this.isSame = isSame;
+    }
 
     private sealed record Entry(TSnapshot Snapshot, EncodedText Text);
 
@@ -25,7 +31,7 @@ internal sealed class PlaylistCache<TSnapshot> where TSnapshot : class
         {
             if (newest is { } made && ReferenceEquals(made.Snapshot, snapshot))
                 return made.Text;
-            var text = new EncodedText(write(snapshot));
+            var text = newest is { } older && isSame?.Invoke(older.Snapshot, snapshot) == true ? older.Text : new EncodedText(write(snapshot));
             Volatile.Write(ref newest, new Entry(snapshot, text));
             return text;
         }

@@ -5,7 +5,7 @@ namespace Millrace.Delivery;
 
 /// <summary>
 /// The media of one rendition: its segments in order, the newest in memory. The broadcast's owner appends, any thread
-/// reads, the spooler moves segments out; one short lock for all.
+/// reads, the spooler writes segments to files; one short lock for all.
 /// </summary>
 internal sealed class RenditionMedia
 {
@@ -14,22 +14,35 @@ internal sealed class RenditionMedia
     private readonly DeliveryOptions options;
     private readonly OriginBroadcast broadcast;
     private readonly List<StoredSegment> segments = [];
+    // Index of the oldest segment that is in memory; all in front of it are in files.
+    private int memoryFrom;
+    private bool isEnded;
     private bool isFreed;
 
+    /// <param name="broadcast">Whose rendition it is.</param>
+    /// <param name="name">Its name in paths.</param>
+    /// <param name="spooler">Who writes.</param>
+    /// <param name="options">What stays in memory.</param>
     public RenditionMedia(OriginBroadcast broadcast, string name, Spooler spooler, DeliveryOptions options)
     {
         this.broadcast = broadcast;
         this.spooler = spooler;
         this.options = options;
         Name = name;
-        Spool = new SpoolTrack(broadcast.SpoolDirectory, name, options.SpoolFileDuration);
+        Spool = new SpoolTrack(broadcast.Directory, name, broadcast.FileDuration);
     }
 
     /// <summary>Its name in paths.</summary>
     public string Name { get; }
 
-    /// <summary>Its spool files.</summary>
+    /// <summary>Its media files.</summary>
     public SpoolTrack Spool { get; }
+
+    /// <summary>The broadcast's journal.</summary>
+    public Journal Journal => broadcast.Journal;
+
+    /// <summary>Decode time at which its last complete segment ends, gaps included. The broadcast's owner only.</summary>
+    public MediaTime? End { get; private set; }
 
     /// <summary>Takes a part over.</summary>
     public void Append(in PartDescription part, MediaChunk chunk)
@@ -43,56 +56,110 @@ internal sealed class RenditionMedia
             }
             if (segments.Count == 0 || segments[^1].Number != part.Segment)
                 segments.Add(new StoredSegment(this, part.Segment, part.Start));
-            segments[^1].Append(chunk, part.Start + part.Duration);
+            segments[^1].Append(chunk, part);
         }
         broadcast.AddMemory(chunk.Length);
     }
 
+    /// <summary>A segment is complete. What it consists of, for the journal, and where to leave its entry; null for a gap.</summary>
+    public (StoredSegment Segment, RecordedPart[] Parts)? Complete(in SegmentDescription segment)
+    {
+        lock (gate)
+        {
+            End = segment.Start + segment.Duration;
+            return segments.Count > 0 && segments[^1] is { IsComplete: false } last && last.Number == segment.Segment
+                ? (last, last.Complete(End.Value)) : null;
+        }
+    }
+
     /// <summary>
-    /// A segment is complete. Older ones leave memory for the spool; those that are further back than
+    /// A segment that nobody ended is complete with what came of it, as in the timeline: whoever is sent it hears of its end.
+    /// </summary>
+    public (StoredSegment Segment, RecordedPart[] Parts)? CloseRunning()
+    {
+        lock (gate)
+        {
+            if (segments.Count == 0 || segments[^1] is not { IsComplete: false } last)
+                return null;
+            End = last.End;
+            return (last, last.Complete(last.End));
+        }
+    }
+
+    /// <summary>
+    /// Complete segments go to the spool, older ones leave memory, and those that are further back than
     /// <paramref name="keep"/> of media leave altogether.
     /// </summary>
-    public void Complete(in SegmentDescription segment, TimeSpan keep)
+    public void Settle(TimeSpan? keep)
     {
         lock (gate)
         {
-            var end = segment.Start + segment.Duration;
-            if (segments.Count > 0 && segments[^1].Number == segment.Segment)
-                segments[^1].Complete(end);
-            // Large segments leave at once: what memory has no room for goes to the spool before anything is dropped.
-            SpoolAllBut(broadcast.MemoryBytes > options.MaxMemoryBytes / 2 ? 0 : options.MemorySegments);
-            var gone = 0;
-            while (gone < segments.Count && (end - segments[gone].End).Seconds > keep.TotalSeconds)
-                Drop(segments[gone++]);
-            segments.RemoveRange(0, gone);
+            Offer();
+            ForgetAllBut(MemorySegments);
+            if (keep is { } span && End is { } end)
+            {
+                var gone = 0;
+                while (gone < segments.Count && (end - segments[gone].End).Seconds > span.TotalSeconds)
+                    gone++;
+                Remove(gone);
+            }
         }
     }
 
-    /// <summary>A segment that nobody ended is complete with what came of it, as in the timeline: whoever is sent it hears of its end.</summary>
-    public void CloseRunning()
+    /// <summary>Nothing more comes: everything leaves memory once it is in a file.</summary>
+    public void Finish()
     {
         lock (gate)
-            CompleteRunning();
+            isEnded = true;
+        Settle(null);
     }
 
-    /// <summary>Nothing more comes: everything leaves memory for the spool.</summary>
-    public void End()
+    /// <summary>Segments below a number leave, wherever they are.</summary>
+    public void RemoveBefore(long number)
     {
         lock (gate)
         {
-            CompleteRunning();
-            SpoolAllBut(0);
+            var gone = 0;
+            while (gone < segments.Count && segments[gone].Number < number)
+                gone++;
+            Remove(gone);
         }
     }
 
     /// <summary>
-    /// Drops the oldest complete segment that is in memory, except the newest one. Its number, or null when there is none.
+    /// Number of the first segment that is not in the oldest file; null when that is still written: deleting from it would give
+    /// nothing back to the disk.
+    /// </summary>
+    public long? OldestFileEnd()
+    {
+        lock (gate)
+        {
+            if (segments.Count == 0 || segments[0].File is not { } oldest)
+                return null;
+            foreach (var segment in segments)
+            {
+                if (segment.File is { } other && other != oldest)
+                    return segment.Number;
+            }
+            return null;
+        }
+    }
+
+    /// <summary>All that is in files leaves memory.</summary>
+    public void ForgetWritten()
+    {
+        lock (gate)
+            ForgetAllBut(0);
+    }
+
+    /// <summary>
+    /// Drops the oldest complete segment that only memory has, except the newest one. Its number, or null when there is none.
     /// </summary>
     public long? DropOldestInMemory()
     {
         lock (gate)
         {
-            for (var i = 0; i < segments.Count - 1; i++)
+            for (var i = memoryFrom; i < segments.Count - 1; i++)
             {
                 if (segments[i] is { IsComplete: true, Place: SegmentPlace.Memory or SegmentPlace.Queued } victim)
                 {
@@ -105,18 +172,49 @@ internal sealed class RenditionMedia
         }
     }
 
-    /// <summary>Everything goes, and whatever still comes goes too.</summary>
-    public void Free()
+    /// <summary>Everything goes, and whatever still comes goes too. Files stay, for whoever opens them again.</summary>
+    public void Close()
     {
         lock (gate)
         {
             isFreed = true;
             foreach (var segment in segments)
-                Drop(segment);
+            {
+                if (segment.IsInMemory)
+                    Drop(segment);
+            }
             segments.Clear();
+            memoryFrom = 0;
         }
         spooler.Close(Spool);
     }
+
+    /// <summary>Adds a segment that an earlier run recorded.</summary>
+    public void Restore(StoredSegment segment)
+    {
+        lock (gate)
+        {
+            segments.Add(segment);
+            memoryFrom = segments.Count;
+        }
+    }
+
+    /// <summary>A recorded segment's bytes are not what was recorded: it leaves.</summary>
+    public void Forget(long number)
+    {
+        lock (gate)
+        {
+            var index = IndexOf(number);
+            if (index < 0)
+                return;
+            Drop(segments[index]);
+            segments.RemoveAt(index);
+            memoryFrom = Math.Min(memoryFrom, segments.Count);
+        }
+    }
+
+    /// <summary>Takes note of where a recorded segment or gap ends.</summary>
+    public void RestoreEnd(MediaTime end) => End = end;
 
     /// <summary>What there is of a segment now: false when there is nothing.</summary>
     public bool TryFind(long number, out StoredSegment segment, out int length, out bool isComplete)
@@ -153,11 +251,20 @@ internal sealed class RenditionMedia
             return segment.Parts;
     }
 
-    /// <summary>See <see cref="StoredSegment.Open"/>.</summary>
+    /// <summary>
+    /// The next piece of a segment's bytes from <paramref name="from"/> up to <paramref name="to"/>, for the caller to dispose:
+    /// of one part in memory, of all of them in a file. Null when the segment is gone.
+    /// </summary>
     public SegmentBytes? Open(StoredSegment segment, int from, int to)
     {
+        SpoolFile? file;
+        long offset;
         lock (gate)
-            return segment.Open(from, to);
+        {
+            if (segment.Open(from, to, out file, out offset) is { } piece)
+                return piece;
+        }
+        return file?.Open(offset, to - from);
     }
 
     /// <summary>Spooler: the chunks to write, with a reference each; null when it need not be written any more.</summary>
@@ -167,16 +274,20 @@ internal sealed class RenditionMedia
             return segment.TakeForSpool();
     }
 
-    /// <summary>Spooler: the segment is in the file.</summary>
-    public void Spooled(StoredSegment segment, SpoolFile file, long offset)
+    /// <summary>Spooler: the segment is in the file. False when it was dropped meanwhile.</summary>
+    public bool Spooled(StoredSegment segment, SpoolFile file, long offset)
     {
-        bool moved;
         lock (gate)
-            moved = segment.MoveTo(file, offset);
-        if (moved)
-            broadcast.AddMemory(-segment.Length);
-        else if (file.Leave())
+        {
+            if (segment.MoveTo(file, offset))
+            {
+                ForgetAllBut(MemorySegments);
+                return true;
+            }
+        }
+        if (file.Leave())
             spooler.Retire(file);
+        return false;
     }
 
     /// <summary>Spooler: the segment could not be written.</summary>
@@ -186,22 +297,16 @@ internal sealed class RenditionMedia
             segment.Unqueue();
     }
 
-    private void CompleteRunning()
-    {
-        if (segments.Count > 0 && !segments[^1].IsComplete)
-            segments[^1].Complete(segments[^1].End);
-    }
+    // Large segments leave at once: what memory has no room for is in files before anything is dropped.
+    private int MemorySegments => isEnded || broadcast.MemoryBytes > options.MaxMemoryBytes / 2 ? 0 : options.MemorySegments;
 
-    // The newest are what everybody at the live edge asks for. Those that the spool refused before are offered again.
-    private void SpoolAllBut(int newest)
+    // Those that the spool refused before are offered again.
+    private void Offer()
     {
-        var complete = segments.Count;
-        if (complete > 0 && !segments[^1].IsComplete)
-            complete--;
-        for (var i = 0; i < complete - newest; i++)
+        for (var i = memoryFrom; i < segments.Count; i++)
         {
             var segment = segments[i];
-            if (segment.Place != SegmentPlace.Memory || segment.Length == 0)
+            if (!segment.IsComplete || segment.Place != SegmentPlace.Memory || segment.Length == 0)
                 continue;
             segment.Queue();
             if (!spooler.TryAdd(segment))
@@ -212,13 +317,40 @@ internal sealed class RenditionMedia
         }
     }
 
+    // The newest are what everybody at the live edge asks for.
+    private void ForgetAllBut(int newest)
+    {
+        var complete = segments.Count;
+        if (complete > 0 && !segments[^1].IsComplete)
+            complete--;
+        for (var i = memoryFrom; i < complete - newest; i++)
+        {
+            var freed = segments[i].Forget();
+            if (freed > 0)
+                broadcast.AddMemory(-freed);
+        }
+        while (memoryFrom < segments.Count && !segments[memoryFrom].IsInMemory)
+            memoryFrom++;
+    }
+
+    private void Remove(int count)
+    {
+        for (var i = 0; i < count; i++)
+            Drop(segments[i]);
+        segments.RemoveRange(0, count);
+        memoryFrom = Math.Max(0, memoryFrom - count);
+    }
+
     private void Drop(StoredSegment segment)
     {
-        var wasInMemory = segment.Place is SegmentPlace.Memory or SegmentPlace.Queued;
+        var wasInMemory = segment.IsInMemory;
+        var wasWritten = segment.Place is SegmentPlace.Both or SegmentPlace.File;
         if (segment.Drop() is { } ended)
             spooler.Retire(ended);
         if (wasInMemory)
             broadcast.AddMemory(-segment.Length);
+        if (!wasWritten)
+            segment.Lose();
     }
 
     private int IndexOf(long number)

@@ -1,42 +1,55 @@
+using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Millrace.Core;
 
 namespace Millrace.Delivery;
 
 /// <summary>
-/// One file of several complete segments of one rendition, appended to by the spooler and read by anyone who holds a
-/// reference to its handle. It ends when it is sealed and all of its segments have left.
+/// One file of several complete segments of one rendition, appended to by spool threads and read by anyone. It ends when it
+/// is sealed and all of its segments have left.
 /// </summary>
 /// <remarks>
-/// <see cref="Retire"/> takes the name away at once; the bytes stay readable for those who are in the middle of a
+/// While it is written its handle is shared with readers; sealed, it is opened for each read, so that a long recording costs
+/// no handles. <see cref="Retire"/> takes the name away at once; the bytes stay readable for those who are in the middle of a
 /// segment, because the handle counts them and closes behind the last.
 /// </remarks>
 internal sealed class SpoolFile
 {
     private readonly Lock gate = new();
-    private readonly string path;
+    private readonly SafeFileHandle? handle;
     private long end;
     private MediaTime? first;
     private int segments;
+    private int writing;
     private bool isSealed;
     private bool isRetired;
 
-    private SpoolFile(string path, SafeFileHandle handle)
+    private SpoolFile(string path, int number, SafeFileHandle? handle)
     {
-        this.path = path;
-        Handle = handle;
+        Path = path;
+        Number = number;
+        this.handle = handle;
     }
 
-    /// <summary>The open file. Readers use it between <c>DangerousAddRef</c> and <c>DangerousRelease</c>.</summary>
-    public SafeFileHandle Handle { get; }
+    /// <summary>The open file, for its writers; of a file that is written.</summary>
+    public SafeFileHandle Handle => handle!;
+
+    /// <summary>Its number among the rendition's files.</summary>
+    public int Number { get; }
 
     /// <summary>The file's path, for messages.</summary>
-    public string Path => path;
+    public string Path { get; }
+
+    /// <summary>Its name in the broadcast's directory.</summary>
+    public static string NameOf(string rendition, int number) => string.Create(CultureInfo.InvariantCulture, $"{rendition}-{number}.m4s");
 
     /// <summary>Makes the file. Throws what the file system throws.</summary>
-    public static SpoolFile Create(string path) =>
+    public static SpoolFile Create(string path, int number) =>
         // Shared in every way: no advisory lock, nobody else knows the name.
-        new(path, File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+        new(path, number, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+
+    /// <summary>A file that an earlier run wrote: read, and never written again.</summary>
+    public static SpoolFile Restore(string path, int number) => new(path, number, null) { isSealed = true };
 
     /// <summary>Whether a segment that begins at <paramref name="start"/> belongs into another file.</summary>
     public bool IsFullAt(MediaTime start, TimeSpan duration) =>
@@ -51,7 +64,53 @@ internal sealed class SpoolFile
             var offset = end;
             end += length;
             segments++;
+            writing++;
             return offset;
+        }
+    }
+
+    /// <summary>What was reserved has been written, or not: the writer is done. The last one of a sealed file closes its handle.</summary>
+    public void EndWrite()
+    {
+        lock (gate)
+        {
+            writing--;
+            CloseIfDone();
+        }
+    }
+
+    /// <summary>Counts a segment that an earlier run wrote.</summary>
+    public void Join()
+    {
+        lock (gate)
+            segments++;
+    }
+
+    /// <summary>A run of its bytes, for a reader who disposes it; null when the file is gone.</summary>
+    public SegmentBytes? Open(long offset, int length)
+    {
+        lock (gate)
+        {
+            if (isRetired)
+                return null;
+            if (!isSealed)
+            {
+                var added = false;
+                handle!.DangerousAddRef(ref added);
+                return new SegmentBytes(handle, offset, length);
+            }
+        }
+        try
+        {
+            // Outside of the lock: a disk that hangs holds up this reader and nobody else.
+            using var opened = File.OpenHandle(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            var added = false;
+            opened.DangerousAddRef(ref added);
+            return new SegmentBytes(opened, offset, length);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 
@@ -61,6 +120,7 @@ internal sealed class SpoolFile
         lock (gate)
         {
             isSealed = true;
+            CloseIfDone();
             return Ends();
         }
     }
@@ -78,15 +138,22 @@ internal sealed class SpoolFile
     /// <summary>Deletes the file and closes it behind its last reader. Throws what the file system throws.</summary>
     public void Retire()
     {
-        Handle.Dispose();
+        handle?.Dispose();
         try
         {
-            File.Delete(path);
+            File.Delete(Path);
         }
         catch (DirectoryNotFoundException)
         {
             // The broadcast's directory went first.
         }
+    }
+
+    // Readers that have a reference keep it open.
+    private void CloseIfDone()
+    {
+        if (isSealed && writing == 0)
+            handle?.Dispose();
     }
 
     private bool Ends()

@@ -2,7 +2,7 @@ using Millrace.Core;
 
 namespace Millrace.Delivery;
 
-/// <summary>The spool files of one rendition, one behind the other. Used by spool threads only.</summary>
+/// <summary>The media files of one rendition, one behind the other. Used by spool threads only.</summary>
 internal sealed class SpoolTrack
 {
     private readonly Lock gate = new();
@@ -13,11 +13,21 @@ internal sealed class SpoolTrack
     private int files;
     private bool isClosed;
 
+    /// <param name="directory">The broadcast's directory, made with the first write.</param>
+    /// <param name="rendition">The rendition's name.</param>
+    /// <param name="fileDuration">Media time in one file.</param>
     public SpoolTrack(string directory, string rendition, TimeSpan fileDuration)
     {
         this.directory = directory;
         this.rendition = rendition;
         this.fileDuration = fileDuration;
+    }
+
+    /// <summary>An earlier run used file numbers up to this one.</summary>
+    public void Skip(int number)
+    {
+        lock (gate)
+            files = Math.Max(files, number + 1);
     }
 
     /// <summary>
@@ -40,7 +50,8 @@ internal sealed class SpoolTrack
             if (current is null)
             {
                 Directory.CreateDirectory(directory);
-                current = SpoolFile.Create(Path.Combine(directory, $"{rendition}-{files++}.m4s"));
+                current = SpoolFile.Create(Path.Combine(directory, SpoolFile.NameOf(rendition, files)), files);
+                files++;
             }
             offset = current.Reserve(start, length);
             return current;

@@ -4,15 +4,18 @@ using Microsoft.Extensions.Logging;
 namespace Millrace.Delivery;
 
 /// <summary>
-/// Moves complete segments from memory to spool files, and deletes what has ended. A bounded queue, a few threads of its
-/// own: whoever adds never waits, and a disk that hangs holds up these threads and nobody else.
+/// Writes complete segments and journals to disk, and deletes what has ended. A bounded queue, a few threads of its own:
+/// whoever adds never waits, and a disk that hangs holds up these threads and nobody else.
 /// </summary>
 internal sealed class Spooler : IDisposable
 {
+    /// <summary>What a directory's name ends with while it is deleted.</summary>
+    public const string DeletedSuffix = ".deleted";
+
     // After a failed write the disk is left alone for so long; retries that fail one by one help nobody.
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
-    private readonly BlockingCollection<StoredSegment> queue;
+    private readonly BlockingCollection<ISpoolWork> queue;
     private readonly BlockingCollection<Action> chores = [];
     private readonly List<Thread> threads = [];
     private readonly TimeProvider time;
@@ -20,12 +23,13 @@ internal sealed class Spooler : IDisposable
     private long restUntil;
     private long dropped;
     private int isFailing;
+    private int isMakingRoom;
 
     public Spooler(DeliveryOptions options, TimeProvider time, ILogger logger)
     {
         this.time = time;
         this.logger = logger;
-        queue = new BlockingCollection<StoredSegment>(options.SpoolQueue);
+        queue = new BlockingCollection<ISpoolWork>(options.SpoolQueue);
         for (var i = 0; i < options.SpoolThreads; i++)
             Start($"spool {i}", WriteAll);
         // Deleting is not writing: a directory that is slow to go does not hold up segments.
@@ -38,14 +42,19 @@ internal sealed class Spooler : IDisposable
     /// <summary>The last write failed, or the queue ran full, and none has succeeded since.</summary>
     public bool IsFailing => Volatile.Read(ref isFailing) != 0;
 
-    /// <summary>Offers a segment. False when the disk is behind or failing: the segment stays in memory.</summary>
-    public bool TryAdd(StoredSegment segment)
+    /// <summary>
+    /// A write failed for want of space; raised on a spool thread. True when room was made: then it is tried again at once.
+    /// </summary>
+    public Func<bool>? OutOfSpace { get; set; }
+
+    /// <summary>Offers something to write. False when the disk is behind or failing: it stays in memory.</summary>
+    public bool TryAdd(ISpoolWork work)
     {
         if (time.GetTimestamp() < Volatile.Read(ref restUntil))
             return false;
         if (queue.IsAddingCompleted)
             return false;
-        if (queue.TryAdd(segment))
+        if (queue.TryAdd(work))
             return true;
         Fail("its queue is full: the disk is too slow or hangs");
         return false;
@@ -68,12 +77,40 @@ internal sealed class Spooler : IDisposable
             Delete(ended.Path, ended.Retire);
     });
 
-    /// <summary>Deletes a broadcast's directory with everything in it.</summary>
+    /// <summary>
+    /// Deletes a broadcast's directory with everything in it. It loses its name first: a half-deleted one never passes for a
+    /// recording.
+    /// </summary>
     public void DeleteDirectory(string directory) => AddChore(() => Delete(directory, () =>
     {
+        var doomed = directory + DeletedSuffix;
         if (Directory.Exists(directory))
-            Directory.Delete(directory, recursive: true);
+            Directory.Move(directory, doomed);
+        if (Directory.Exists(doomed))
+            Directory.Delete(doomed, recursive: true);
     }));
+
+    /// <summary>Does something that looks at the disk, behind the deletions that were asked for before.</summary>
+    public void Run(Action chore) => AddChore(chore);
+
+    /// <summary>Waits until a condition holds that writing brings about, at most a moment: for the end of the process.</summary>
+    public void Drain(Func<bool> isDone)
+    {
+        // Not disposed: a thread that raises the event now may still hold its handler.
+        var progress = new SemaphoreSlim(0);
+        void Signal() => progress.Release();
+        Progressed += Signal;
+        try
+        {
+            var deadline = time.GetTimestamp() + (long)(2 * time.TimestampFrequency);
+            while (!queue.IsAddingCompleted && !isDone() && !IsFailing && time.GetElapsedTime(time.GetTimestamp(), deadline) is var left && left > TimeSpan.Zero)
+                progress.Wait(left);
+        }
+        finally
+        {
+            Progressed -= Signal;
+        }
+    }
 
     /// <summary>Waits until everything that was asked for before has been done, or <paramref name="limit"/> has passed.</summary>
     public void Dispose()
@@ -122,62 +159,70 @@ internal sealed class Spooler : IDisposable
 
     private void WriteAll()
     {
-        var slices = new List<ReadOnlyMemory<byte>>();
-        foreach (var segment in queue.GetConsumingEnumerable())
+        foreach (var work in queue.GetConsumingEnumerable())
         {
-            Write(segment, slices);
-            slices.Clear();
+            Write(work);
             Progressed?.Invoke();
         }
     }
 
-    private void Write(StoredSegment segment, List<ReadOnlyMemory<byte>> slices)
+    private void Write(ISpoolWork work)
     {
-        var rendition = segment.Rendition;
-        if (rendition.TakeForSpool(segment) is not { } chunks)
-            return;
-        SpoolFile? file = null;
         try
         {
-            foreach (var chunk in chunks)
-            {
-                foreach (var slice in chunk.Slices)
-                    slices.Add(slice.Memory);
-            }
-            file = rendition.Spool.Reserve(segment.Start, segment.Length, out var offset, out var ended);
-            if (ended is not null)
-                Retire(ended);
-            if (file is null)
-                return;
-            RandomAccess.Write(file.Handle, slices, offset);
-            rendition.Spooled(segment, file, offset);
-            DeliveryMetrics.SpoolBytes.Add(segment.Length);
-            Recover();
+            if (work.Write(this))
+                Recover();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            Volatile.Write(ref restUntil, time.GetTimestamp() + (long)(Rest.TotalSeconds * time.TimestampFrequency));
-            if (file?.Leave() == true)
-                Retire(file);
-            rendition.NotSpooled(segment);
             Fail(fault.Message);
-        }
-        finally
-        {
-            foreach (var chunk in chunks)
-                chunk.Release();
+            if (IsFull(fault) && TryMakeRoom())
+            {
+                // Behind the deletions that make the room.
+                AddChore(() => AddAgain(work));
+                return;
+            }
+            Volatile.Write(ref restUntil, time.GetTimestamp() + (long)(Rest.TotalSeconds * time.TimestampFrequency));
+            work.Failed(this);
         }
     }
 
+    /// <summary>True when room is being made, by this call or one before whose deletions are still to be done.</summary>
+    private bool TryMakeRoom()
+    {
+        if (Interlocked.CompareExchange(ref isMakingRoom, 1, 0) != 0)
+            return true;
+        if (OutOfSpace?.Invoke() == true)
+        {
+            AddChore(() => Volatile.Write(ref isMakingRoom, 0));
+            return true;
+        }
+        Volatile.Write(ref isMakingRoom, 0);
+        return false;
+    }
+
+    private void AddAgain(ISpoolWork work)
+    {
+        if (queue.IsAddingCompleted || !queue.TryAdd(work))
+            work.Failed(this);
+    }
+
+    // ENOSPC and EDQUOT: .NET hands Linux error numbers on as they are.
+    private static bool IsFull(Exception fault) => fault is IOException && fault.HResult is 28 or 122;
+
     private void Fail(string reason)
     {
-        if (Interlocked.Exchange(ref isFailing, 1) == 0)
-            logger.SpoolFailing(reason);
+        if (Interlocked.Exchange(ref isFailing, 1) != 0)
+            return;
+        DeliveryMetrics.AddFailing(1);
+        logger.SpoolFailing(reason);
     }
 
     private void Recover()
     {
-        if (Volatile.Read(ref isFailing) != 0 && Interlocked.Exchange(ref isFailing, 0) != 0)
-            logger.SpoolRecovered(Interlocked.Exchange(ref dropped, 0));
+        if (Volatile.Read(ref isFailing) == 0 || Interlocked.Exchange(ref isFailing, 0) == 0)
+            return;
+        DeliveryMetrics.AddFailing(-1);
+        logger.SpoolRecovered(Interlocked.Exchange(ref dropped, 0));
     }
 }

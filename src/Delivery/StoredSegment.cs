@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Millrace.Core;
 using Millrace.Packaging;
 
@@ -12,7 +13,10 @@ internal enum SegmentPlace
     /// <summary>In memory, and waiting for the spooler.</summary>
     Queued,
 
-    /// <summary>In a spool file.</summary>
+    /// <summary>In a file, and in memory still, where the live edge reads it.</summary>
+    Both,
+
+    /// <summary>In a file.</summary>
     File,
 
     /// <summary>Gone.</summary>
@@ -20,10 +24,12 @@ internal enum SegmentPlace
 }
 
 /// <summary>One segment of one rendition: its bytes and where they are. Guarded by its rendition's lock.</summary>
-internal sealed class StoredSegment
+internal sealed class StoredSegment : ISpoolWork
 {
     private readonly List<MediaChunk> chunks = [];
-    private readonly List<int> partEnds = [];
+    private List<RecordedPart>? running = [];
+    private int[] partEnds = [];
+    private Journal.Entry? entry;
     private SpoolFile? file;
     private long fileOffset;
 
@@ -33,6 +39,20 @@ internal sealed class StoredSegment
         Number = number;
         Start = start;
         End = start;
+    }
+
+    /// <summary>A segment that an earlier run recorded.</summary>
+    public StoredSegment(RenditionMedia rendition, JournalRecord.SegmentEnded recorded, SpoolFile file)
+        : this(rendition, recorded.Segment.Segment, recorded.Segment.Start)
+    {
+        End = recorded.Segment.Start + recorded.Segment.Duration;
+        SetParts(recorded.Parts);
+        running = null;
+        IsComplete = true;
+        this.file = file;
+        fileOffset = recorded.Place.Offset;
+        Place = SegmentPlace.File;
+        file.Join();
     }
 
     /// <summary>The rendition it belongs to.</summary>
@@ -47,11 +67,14 @@ internal sealed class StoredSegment
     /// <summary>Where it ends, or has come to.</summary>
     public MediaTime End { get; private set; }
 
+    /// <summary>Of a derived rendition: presentation minus decode time that it keeps up.</summary>
+    public long PresentationDelay { get; private set; }
+
     /// <summary>Bytes so far.</summary>
-    public int Length => partEnds.Count == 0 ? 0 : partEnds[^1];
+    public int Length { get; private set; }
 
     /// <summary>Parts so far.</summary>
-    public int Parts => partEnds.Count;
+    public int Parts => running?.Count ?? partEnds.Length;
 
     /// <summary>No part comes any more.</summary>
     public bool IsComplete { get; private set; }
@@ -59,45 +82,64 @@ internal sealed class StoredSegment
     /// <summary>Where the bytes are.</summary>
     public SegmentPlace Place { get; private set; }
 
+    /// <summary>The file that it is in, or null.</summary>
+    public SpoolFile? File => file;
+
+    /// <summary>Memory holds its bytes.</summary>
+    public bool IsInMemory => Place is SegmentPlace.Memory or SegmentPlace.Queued or SegmentPlace.Both;
+
     /// <summary>Takes a part over.</summary>
-    public void Append(MediaChunk chunk, MediaTime end)
+    public void Append(MediaChunk chunk, in PartDescription part)
     {
         chunks.Add(chunk);
-        partEnds.Add(Length + chunk.Length);
-        End = end;
+        PresentationDelay = part.PresentationDelay;
+        running!.Add(new RecordedPart(part.Start.Ticks, checked((uint)part.Duration.Ticks), chunk.Length, part.SampleCount, part.IsIndependent));
+        Length += chunk.Length;
+        End = part.Start + part.Duration;
     }
 
-    /// <summary>No part comes any more.</summary>
-    public void Complete(MediaTime end)
+    /// <summary>No part comes any more. Its parts, for the journal.</summary>
+    public RecordedPart[] Complete(MediaTime end)
     {
         IsComplete = true;
         End = end;
+        RecordedPart[] parts = [.. running!];
+        SetParts(parts);
+        running = null;
+        return parts;
     }
 
+    /// <summary>Its place in the journal.</summary>
+    public void SetEntry(Journal.Entry of) => entry = of;
+
     /// <summary>Bytes from and to which a part goes.</summary>
-    public (int From, int To) RangeOf(int part) => (part == 0 ? 0 : partEnds[part - 1], partEnds[part]);
+    public (int From, int To) RangeOf(int part)
+    {
+        if (running is null)
+            return (part == 0 ? 0 : partEnds[part - 1], partEnds[part]);
+        var from = 0;
+        foreach (var known in CollectionsMarshal.AsSpan(running)[..part])
+            from += known.ByteLength;
+        return (from, from + running[part].ByteLength);
+    }
 
     /// <summary>
-    /// The next piece of the bytes from <paramref name="from"/> up to <paramref name="to"/>: of one part in memory, of all of
-    /// them in a file. References are added for the caller. Null when the segment is gone.
+    /// The next piece of the bytes from <paramref name="from"/> up to <paramref name="to"/> when they are in memory: of one part.
+    /// A reference is added for the caller. Null when they are in <paramref name="inFile"/>, or gone.
     /// </summary>
-    public SegmentBytes? Open(int from, int to)
+    public SegmentBytes? Open(int from, int to, out SpoolFile? inFile, out long offset)
     {
-        switch (Place)
-        {
-            case SegmentPlace.File:
-                var added = false;
-                file!.Handle.DangerousAddRef(ref added);
-                return new SegmentBytes(file.Handle, fileOffset + from, to - from);
-            case SegmentPlace.Dropped:
-                return null;
-            default:
-                var part = 0;
-                while (partEnds[part] <= from)
-                    part++;
-                var (begin, end) = RangeOf(part);
-                return chunks[part].TryAddReference() ? new SegmentBytes(chunks[part], from - begin, Math.Min(to, end) - from) : null;
-        }
+        inFile = Place == SegmentPlace.File ? file : null;
+        offset = fileOffset + from;
+        if (!IsInMemory)
+            return null;
+        var begin = 0;
+        var part = 0;
+        while (begin + chunks[part].Length <= from)
+            begin += chunks[part++].Length;
+        return chunks[part].TryAddReference()
+            ? new SegmentBytes(chunks[part], from - begin, Math.Min(to, begin + chunks[part].Length) - from)
+            : null;
     }
 
     /// <summary>The spooler will write it.</summary>
@@ -123,16 +165,25 @@ internal sealed class StoredSegment
         return [.. chunks];
     }
 
-    /// <summary>It has been written: the memory goes. False when it was dropped meanwhile.</summary>
+    /// <summary>It has been written. False when it was dropped meanwhile.</summary>
     public bool MoveTo(SpoolFile to, long offset)
     {
         if (Place != SegmentPlace.Queued)
             return false;
         file = to;
         fileOffset = offset;
+        Place = SegmentPlace.Both;
+        return true;
+    }
+
+    /// <summary>What is in a file leaves memory. The bytes that became free.</summary>
+    public int Forget()
+    {
+        if (Place != SegmentPlace.Both)
+            return 0;
         Place = SegmentPlace.File;
         ReleaseChunks();
-        return true;
+        return Length;
     }
 
     /// <summary>It goes. Returns the file that ends with it, which the caller retires, or null.</summary>
@@ -141,7 +192,69 @@ internal sealed class StoredSegment
         var was = Place;
         Place = SegmentPlace.Dropped;
         ReleaseChunks();
-        return was == SegmentPlace.File && file!.Leave() ? file : null;
+        return was is SegmentPlace.File or SegmentPlace.Both && file!.Leave() ? file : null;
+    }
+
+    /// <inheritdoc/>
+    public bool Write(Spooler spooler)
+    {
+        if (Rendition.TakeForSpool(this) is not { } taken)
+            return false;
+        SpoolFile? to = null;
+        SpoolFile? failed = null;
+        try
+        {
+            var slices = new List<ReadOnlyMemory<byte>>();
+            var checksum = ~0u;
+            foreach (var chunk in taken)
+            {
+                foreach (var slice in chunk.Slices)
+                {
+                    slices.Add(slice.Memory);
+                    checksum = Crc32C.Append(checksum, slice.Span);
+                }
+            }
+            to = Rendition.Spool.Reserve(Start, Length, out var offset, out var ended);
+            if (ended is not null)
+                spooler.Retire(ended);
+            if (to is null)
+                return false;
+            failed = to;
+            RandomAccess.Write(to.Handle, slices, offset);
+            DeliveryMetrics.SpoolBytes.Add(Length);
+            failed = null;
+            // The bytes are there: from now on the journal may say so.
+            if (Rendition.Spooled(this, to, offset) && entry is not null)
+                Rendition.Journal.Written(entry, new RecordedPlace(to.Number, offset, ~checksum));
+            return true;
+        }
+        finally
+        {
+            to?.EndWrite();
+            if (failed?.Leave() == true)
+                spooler.Retire(failed);
+            foreach (var chunk in taken)
+                chunk.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Failed(Spooler spooler) => Rendition.NotSpooled(this);
+
+    /// <summary>It went before it was written: the journal need not wait for it.</summary>
+    public void Lose()
+    {
+        if (entry is not null)
+            Rendition.Journal.Lost(entry);
+    }
+
+    private void SetParts(RecordedPart[] parts)
+    {
+        partEnds = new int[parts.Length];
+        var end = 0;
+        for (var i = 0; i < parts.Length; i++)
+            partEnds[i] = end += parts[i].ByteLength;
+        Length = end;
     }
 
     private void ReleaseChunks()

@@ -31,47 +31,104 @@ public static class MediaPlaylist
     public static void Write(
         RenditionSnapshot rendition, MediaPlaylistOptions options, PlaylistSkip skip, IBufferWriter<byte> output)
     {
-        var writer = new Utf8Writer(output);
-        var isWhole = options.Window is null && rendition.FirstSegment == rendition.FirstEver;
-        var first = options.Window is { } window ? rendition.FirstWithin(window) : rendition.FirstSegment;
+        WriteHead(rendition, options, output);
+        var first = FirstListed(rendition, options);
         var listed = rendition.Segments.From((int)(first - rendition.FirstSegment));
-        // What was recorded is complete: nobody reloads it, nobody waits for parts of it.
-        var isLowLatency = !(isWhole && rendition.IsEnded);
+        var skipped = skip == PlaylistSkip.None || !IsLowLatency(rendition, options) ? 0 : CountSkipped(listed, rendition);
+        if (skipped == 0)
+        {
+            WriteTail(rendition, options, first, output);
+            return;
+        }
+        var writer = new Utf8Writer(output);
+        var ranges = new DateRangeCursor(rendition.DateRanges);
+        if (skip == PlaylistSkip.SegmentsAndDateRanges)
+            ranges.SkipBefore(listed[0].Number + skipped);
+        WriteSkip(ref writer, rendition, skip, skipped, listed[0].Number + skipped);
+        WriteRest(ref writer, rendition, options, ranges, listed.From(skipped), listed[skipped - 1]);
+        writer.Flush();
+    }
 
-        WriteHeader(ref writer, rendition, isWhole, isLowLatency);
-        if (IsIndependent(listed, rendition.Running))
+    /// <summary>
+    /// What stands in front of the first listed segment. Behind it come either all of <see cref="WriteTail"/> or, for a long
+    /// playlist of which most stays the same, stretches of <see cref="WriteSegments"/> and the tail behind them: the same bytes.
+    /// </summary>
+    public static void WriteHead(RenditionSnapshot rendition, MediaPlaylistOptions options, IBufferWriter<byte> output)
+    {
+        var writer = new Utf8Writer(output);
+        var first = FirstListed(rendition, options);
+        WriteHeader(ref writer, rendition, IsWhole(rendition, options), IsLowLatency(rendition, options));
+        if (rendition.NewestDependent < first && rendition.Running is null or { IsIndependent: true })
             writer.Write("#EXT-X-INDEPENDENT-SEGMENTS\n"u8);
         writer.Write("#EXT-X-MEDIA-SEQUENCE:"u8);
         writer.Write(first);
         writer.Write("\n"u8);
-        var discontinuity = (listed.Count > 0 ? listed[0].Track : rendition.Running?.Track ?? rendition.Track).Period.Index;
+        var discontinuity = (rendition.Find(first)?.Track ?? rendition.Track).Period.Index;
         if (discontinuity > 0)
         {
             writer.Write("#EXT-X-DISCONTINUITY-SEQUENCE:"u8);
             writer.Write(discontinuity);
             writer.Write("\n"u8);
         }
+        writer.Flush();
+    }
 
-        var skipped = skip == PlaylistSkip.None || !isLowLatency ? 0 : CountSkipped(listed, rendition);
+    /// <summary>
+    /// Complete segments <paramref name="from"/> to before <paramref name="to"/> with what stands between them, without parts:
+    /// bytes that do not change as long as date ranges stay as they are and <paramref name="to"/> is at most
+    /// <see cref="FirstWithParts"/>.
+    /// </summary>
+    /// <param name="rendition">Has all of these segments.</param>
+    /// <param name="from">The first one.</param>
+    /// <param name="to">The one behind the last.</param>
+    /// <param name="isFirst">Nothing is listed in front of them.</param>
+    /// <param name="output">Where it goes.</param>
+    public static void WriteSegments(RenditionSnapshot rendition, long from, long to, bool isFirst, IBufferWriter<byte> output)
+    {
+        var writer = new Utf8Writer(output);
         var ranges = new DateRangeCursor(rendition.DateRanges);
-        if (skipped > 0)
-        {
-            if (skip == PlaylistSkip.SegmentsAndDateRanges)
-                ranges.SkipBefore(listed[0].Number + skipped);
-            WriteSkip(ref writer, rendition, skip, skipped, listed[0].Number + skipped);
-        }
+        var index = (int)(from - rendition.FirstSegment);
+        if (!isFirst)
+            ranges.SkipBefore(from);
+        WriteListed(ref writer, rendition.Segments.From(index).AsSpan()[..(int)(to - from)], isFirst ? null : rendition.Segments[index - 1], ref ranges, long.MaxValue);
+        writer.Flush();
+    }
 
-        var partsFrom = EndOf(listed, rendition) - 3L * rendition.Contract.TargetDuration * Decimals.Second;
-        var before = skipped > 0 ? listed[skipped - 1] : null;
-        foreach (var segment in listed.AsSpan()[skipped..])
-        {
-            ranges.WriteUpTo(ref writer, segment.Number);
-            WriteTrackTags(ref writer, segment, before);
-            if (isLowLatency && Decimals.Round(segment.End) >= partsFrom)
-                WriteParts(ref writer, segment);
-            WriteSegment(ref writer, segment);
-            before = segment;
-        }
+    /// <summary>Everything from segment <paramref name="from"/> on, to the end of the playlist.</summary>
+    public static void WriteTail(RenditionSnapshot rendition, MediaPlaylistOptions options, long from, IBufferWriter<byte> output)
+    {
+        var writer = new Utf8Writer(output);
+        var index = (int)(from - rendition.FirstSegment);
+        var isFirst = from == FirstListed(rendition, options);
+        var ranges = new DateRangeCursor(rendition.DateRanges);
+        if (!isFirst)
+            ranges.SkipBefore(from);
+        WriteRest(ref writer, rendition, options, ranges, rendition.Segments.From(index), isFirst ? null : rendition.Segments[index - 1]);
+        writer.Flush();
+    }
+
+    /// <summary>Number of the first segment that the playlist lists, be it complete or not.</summary>
+    public static long FirstListed(RenditionSnapshot rendition, MediaPlaylistOptions options) =>
+        options.Window is { } window ? rendition.FirstWithin(window) : rendition.FirstSegment;
+
+    /// <summary>Number of the first complete segment whose parts the playlist lists, or of the one behind the last.</summary>
+    public static long FirstWithParts(RenditionSnapshot rendition, MediaPlaylistOptions options)
+    {
+        if (!IsLowLatency(rendition, options))
+            return rendition.NextSegment;
+        var from = PartsFrom(rendition);
+        var index = rendition.Segments.Count;
+        while (index > 0 && Decimals.Round(rendition.Segments[index - 1].End) >= from)
+            index--;
+        return rendition.FirstSegment + index;
+    }
+
+    private static void WriteRest(
+        ref Utf8Writer writer, RenditionSnapshot rendition, MediaPlaylistOptions options, DateRangeCursor ranges, SegmentList listed, Segment? before)
+    {
+        WriteListed(ref writer, listed.AsSpan(), before, ref ranges, IsLowLatency(rendition, options) ? PartsFrom(rendition) : long.MaxValue);
+        if (listed.Count > 0)
+            before = listed[^1];
         ranges.WriteUpTo(ref writer, long.MaxValue);
         if (rendition.Running is { } running)
         {
@@ -88,8 +145,36 @@ public static class MediaPlaylist
             WritePreloadHint(ref writer, rendition);
             WriteReports(ref writer, rendition, options.FileName);
         }
-        writer.Flush();
     }
+
+    /// <param name="writer">Where it goes.</param>
+    /// <param name="segments">Complete ones.</param>
+    /// <param name="before">What is listed in front of them, or null.</param>
+    /// <param name="ranges">The date ranges that are still to be written.</param>
+    /// <param name="partsFrom">Segments that end at or after it, in 10 µs, are listed with their parts.</param>
+    private static void WriteListed(
+        ref Utf8Writer writer, ReadOnlySpan<Segment> segments, Segment? before, ref DateRangeCursor ranges, long partsFrom)
+    {
+        foreach (var segment in segments)
+        {
+            ranges.WriteUpTo(ref writer, segment.Number);
+            WriteTrackTags(ref writer, segment, before);
+            if (partsFrom != long.MaxValue && Decimals.Round(segment.End) >= partsFrom)
+                WriteParts(ref writer, segment);
+            WriteSegment(ref writer, segment);
+            before = segment;
+        }
+    }
+
+    private static bool IsWhole(RenditionSnapshot rendition, MediaPlaylistOptions options) =>
+        options.Window is null && (rendition.FirstSegment == rendition.FirstEver || rendition.IsEnded);
+
+    // What was recorded is complete: nobody reloads it, nobody waits for parts of it.
+    private static bool IsLowLatency(RenditionSnapshot rendition, MediaPlaylistOptions options) =>
+        !(IsWhole(rendition, options) && rendition.IsEnded);
+
+    private static long PartsFrom(RenditionSnapshot rendition) =>
+        EndOf(rendition) - 3L * rendition.Contract.TargetDuration * Decimals.Second;
 
     /// <summary>The tags that never change in a broadcast.</summary>
     private static void WriteHeader(ref Utf8Writer writer, RenditionSnapshot rendition, bool isWhole, bool isLowLatency)
@@ -122,7 +207,7 @@ public static class MediaPlaylist
     /// </summary>
     private static int CountSkipped(SegmentList listed, RenditionSnapshot rendition)
     {
-        var boundary = EndOf(listed, rendition) - 6L * rendition.Contract.TargetDuration * Decimals.Second;
+        var boundary = EndOf(rendition) - 6L * rendition.Contract.TargetDuration * Decimals.Second;
         var count = listed.Count;
         // Only distance counts, so the first one from the end that is old enough decides for all in front of it.
         while (count > 0 && Decimals.Round(listed[count - 1].End) >= boundary)
@@ -230,16 +315,6 @@ public static class MediaPlaylist
         }
     }
 
-    private static bool IsIndependent(SegmentList listed, Segment? running)
-    {
-        foreach (var segment in listed.AsSpan())
-        {
-            if (!segment.IsIndependent && !segment.IsGap)
-                return false;
-        }
-        return running?.IsIndependent ?? true;
-    }
-
-    private static long EndOf(SegmentList listed, RenditionSnapshot rendition) =>
+    private static long EndOf(RenditionSnapshot rendition) =>
         rendition.LastSegment is { } last ? Decimals.Round(last.End) : 0;
 }

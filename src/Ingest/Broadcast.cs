@@ -82,6 +82,15 @@ public sealed class Broadcast
         ladder = new BroadcastLadder(this, ladders);
     }
 
+    /// <summary>A broadcast of an earlier run: it waits for its publisher as if that had just gone.</summary>
+    internal Broadcast(RecoveredBroadcast recovered, IngestOptions ingest, PackagingOptions packaging, IBroadcastSinkFactory sinks, MediaBlockPool pool, Ladders? ladders)
+        : this(recovered.Channel, recovered.Id, recovered.StartedAt, ingest, packaging, sinks, pool, ladders)
+    {
+        sink = recovered.Sink;
+        packager = new BroadcastPackager(recovered, packaging, pool);
+        state = BroadcastState.Suspended;
+    }
+
     /// <summary>Whose it is.</summary>
     public ChannelName Channel { get; }
 

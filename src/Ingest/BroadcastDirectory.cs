@@ -39,6 +39,8 @@ public sealed class BroadcastDirectory : IDisposable
         this.pool = pool;
         this.time = time;
         this.ladders = ladders;
+        foreach (var recovered in sinks.TakeRecovered())
+            Adopt(recovered);
     }
 
     /// <summary>A publisher came to a channel: a new broadcast, or one that goes on.</summary>
@@ -163,6 +165,25 @@ public sealed class BroadcastDirectory : IDisposable
         PublisherLeft?.Invoke(broadcast);
         if (over)
             Ended?.Invoke(broadcast);
+    }
+
+    /// <summary>A broadcast of an earlier run is on air again, and waits for its publisher as long as any other.</summary>
+    private void Adopt(RecoveredBroadcast recovered)
+    {
+        var broadcast = new Broadcast(recovered, ingest, packaging, sinks, pool, ladders);
+        totals.Begin(broadcast);
+        if (ingest.ReconnectGrace == TimeSpan.Zero)
+        {
+            broadcast.End();
+            totals.End(broadcast);
+            return;
+        }
+        lock (gate)
+        {
+            var entry = new Entry(broadcast);
+            entries.Add(recovered.Channel, entry);
+            entry.StartTimer(time, ingest.ReconnectGrace, Expire);
+        }
     }
 
     internal void Report(Broadcast broadcast, StreamData data) => DataReceived?.Invoke(broadcast, data);

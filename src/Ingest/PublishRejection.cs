@@ -23,6 +23,8 @@ public enum PublishRejectionReason
     BitrateTooHigh,
     /// <summary>The server cannot decide now.</summary>
     Unavailable,
+    /// <summary>The operator took the broadcast down.</summary>
+    TakenDown,
     /// <summary>The server stops.</summary>
     ShuttingDown,
 }

@@ -72,6 +72,19 @@ public sealed class BroadcastPackager : IDisposable
         this.firstSegment = firstSegment;
     }
 
+    /// <summary>Goes on with a broadcast of an earlier run, behind what it left.</summary>
+    /// <param name="broadcast">What is known of it, and where everything goes.</param>
+    /// <param name="options">How to cut.</param>
+    /// <param name="pool">Memory for the boxes.</param>
+    public BroadcastPackager(RecoveredBroadcast broadcast, PackagingOptions options, MediaBlockPool pool)
+        : this(broadcast.Contract, options, pool, broadcast.Sink, broadcast.NextSegment)
+    {
+        // Its first segment was long ago.
+        firstSegment = -1;
+        End = broadcast.End;
+        DecodeEnd = broadcast.DecodeEnd;
+    }
+
     /// <summary>What was bent so far.</summary>
     public PackagingCounters Counters
     {

@@ -127,4 +127,7 @@ public interface IBroadcastSinkFactory
 {
     /// <summary>A new broadcast of <paramref name="channel"/> goes on air under <paramref name="contract"/>.</summary>
     IBroadcastSink Open(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt);
+
+    /// <summary>Broadcasts of an earlier run that wait for their publishers. The caller goes on with each, or ends its sink; a second call gives nothing.</summary>
+    IReadOnlyList<RecoveredBroadcast> TakeRecovered() => [];
 }

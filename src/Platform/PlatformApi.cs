@@ -137,14 +137,14 @@ public sealed class PlatformApi
         return new HealthDocument(snapshot.IsSuspended ? HealthState.WaitingForPublisher : HealthState.Ok, video, audio);
     }
 
-    private static void Begin(HttpContext context)
+    internal static void Begin(HttpContext context)
     {
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers.AccessControlAllowOrigin = "*";
         context.Response.Headers.XContentTypeOptions = "nosniff";
     }
 
-    private static Task FailAsync(HttpContext context, int status, string code, string message)
+    internal static Task FailAsync(HttpContext context, int status, string code, string message)
     {
         context.Response.StatusCode = status;
         Begin(context);

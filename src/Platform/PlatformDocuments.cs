@@ -52,6 +52,21 @@ internal sealed record VideoHealth(string Codec, int Width, int Height, double F
 /// <summary>The audio that came in, measured. Bit rate in bits per second.</summary>
 internal sealed record AudioHealth(string Codec, int SampleRate, int Channels, long Bitrate);
 
+/// <summary><c>GET /api/v1/channels/{name}/broadcasts</c>: newest first.</summary>
+internal sealed record BroadcastList(IReadOnlyList<BroadcastDocument> Broadcasts);
+
+/// <summary>One broadcast, on air or over.</summary>
+/// <param name="Id">Its id: <c>/b/{id}/main.m3u8</c> plays it.</param>
+/// <param name="Channel">Whose it is.</param>
+/// <param name="Live">It is on air.</param>
+/// <param name="StartedAt">When it began.</param>
+/// <param name="EndedAt">When it ended, or null.</param>
+/// <param name="Duration">Seconds of its media that can be watched, absences of the publisher included.</param>
+/// <param name="Bytes">Bytes that it takes on disk; null while it is on air.</param>
+/// <param name="Dvr">How far back viewers may go: <c>off</c>, <c>window</c> or <c>full</c>.</param>
+internal sealed record BroadcastDocument(
+    string Id, string Channel, bool Live, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, double Duration, long? Bytes, string Dvr);
+
 /// <summary>Every answer that is an error.</summary>
 internal sealed record ErrorDocument(ErrorDetail Error);
 
@@ -61,5 +76,7 @@ internal sealed record ErrorDetail(string Code, string Message);
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ChannelList))]
 [JsonSerializable(typeof(ChannelDocument))]
+[JsonSerializable(typeof(BroadcastList))]
+[JsonSerializable(typeof(BroadcastDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 internal sealed partial class PlatformJson : JsonSerializerContext;

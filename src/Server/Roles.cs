@@ -52,6 +52,8 @@ internal static class Roles
         services.AddSingleton(_ => PlatformDatabase.Open(path));
         services.AddSingleton<ChannelStore>();
         services.AddSingleton<PlatformApi>();
+        services.AddSingleton<BroadcastApi>();
+        services.AddSingleton(_ => OperatorToken.LoadOrCreate(configuration.Get<DataOptions>().Path));
         services.AddSingleton<IStreamKeys, ChannelKeys>();
     }
 
@@ -68,7 +70,8 @@ internal static class Roles
     private static void AddOrigin(IServiceCollection services, EffectiveConfiguration configuration)
     {
         services.AddSingleton(provider => new OriginStore(
-            configuration.Get<DeliveryOptions>(), configuration.Get<PackagingOptions>().Window, configuration.Get<DataOptions>().Path,
+            configuration.Get<DeliveryOptions>(), configuration.Get<DvrOptions>(), configuration.Get<RetentionOptions>(),
+            configuration.Get<PackagingOptions>().Window, configuration.Get<DataOptions>().Path,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginStore>>()));
         services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<OriginStore>());
         services.AddSingleton<MediaEndpoint>();

@@ -198,6 +198,19 @@ public sealed class BroadcastTimeline
     }
 
     /// <summary>
+    /// The media of a complete segment is lost, though the segment is still listed: it becomes a gap. Nothing happens when it is
+    /// no longer in the timeline.
+    /// </summary>
+    public void Lose(string rendition, long segment)
+    {
+        lock (gate)
+        {
+            if (byName.TryGetValue(rendition, out var log) && log.Lose(segment))
+                version++;
+        }
+    }
+
+    /// <summary>
     /// Adds a date range, or replaces the one with its id. It stands in every rendition's playlist. Throws when
     /// <see cref="DateRange.Fault"/> finds one, and when it changes the start of an existing one (§4.4.5.1 forbids it).
     /// </summary>
@@ -359,6 +372,8 @@ public sealed class BroadcastTimeline
             Running = running,
             NextSegment = log.NextSegment,
             FirstEver = log.FirstEver,
+            NewestDependent = log.NewestDependent,
+            Rewrites = log.Rewrites,
             IsEnded = ended,
             IsSuspended = suspended,
             DateRanges = dateRanges.Placed,

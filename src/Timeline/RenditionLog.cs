@@ -42,6 +42,10 @@ internal sealed class RenditionLog
 
     public long FirstEver { get; private set; }
 
+    public long NewestDependent { get; private set; } = -1;
+
+    public long Rewrites { get; private set; }
+
     public WaitList Waiting { get; } = new();
 
     public int RunningParts => partCount;
@@ -222,6 +226,50 @@ internal sealed class RenditionLog
             Version++;
     }
 
+    /// <summary>
+    /// A complete segment's media is lost: a gap stands in its place. Snapshots share the storage, so what changes gets a new
+    /// one; this happens when a disk fails and at no other time. False when it is gone or a gap already.
+    /// </summary>
+    public bool Lose(long number)
+    {
+        var index = first + (number - FirstSegment);
+        if (index < first || index >= end || storage[index] is not { IsGap: false } lost)
+            return false;
+        Version++;
+        Rewrites++;
+        storage = (Segment[])storage.Clone();
+        var gap = number > FirstSegment && storage[index - 1] is { IsGap: true } before && before.Track == lost.Track
+            ? before.Run : new SegmentRun(number, lost.Run.FirstSegment == number ? lost.Run.Start : lost.Start, IsGap: true);
+        storage[index] = new Segment(number, lost.Track, gap, lost.Start, lost.Duration.Ticks, default, isIndependent: false, isComplete: true);
+        // What is left of its run behind it is a run of its own.
+        SegmentRun? rest = null;
+        for (var i = index + 1; i < end && storage[i].Run == lost.Run; i++)
+        {
+            var segment = storage[i];
+            rest ??= new SegmentRun(segment.Number, segment.Start, IsGap: false);
+            storage[i] = new Segment(
+                segment.Number, segment.Track, rest, segment.Start, segment.Duration.Ticks, segment.Parts, segment.IsIndependent, isComplete: true);
+        }
+        if (run == lost.Run)
+            run = rest ?? (partCount > 0 ? new SegmentRun(NextSegment, runningStart, IsGap: false) : gap);
+        else if (rest is null && index + 1 < end && storage[index + 1] is { IsGap: true } after && after.Track == lost.Track)
+            JoinGaps(index + 1, gap);
+        return true;
+    }
+
+    private void JoinGaps(long from, SegmentRun gap)
+    {
+        var old = storage[from].Run;
+        for (var i = from; i < end && storage[i].Run == old; i++)
+        {
+            var segment = storage[i];
+            storage[i] = new Segment(
+                segment.Number, segment.Track, gap, segment.Start, segment.Duration.Ticks, default, isIndependent: false, isComplete: true);
+        }
+        if (run == old)
+            run = gap;
+    }
+
     public Segment? Running() => partCount == 0
         ? null
         : new Segment(
@@ -255,6 +303,8 @@ internal sealed class RenditionLog
             run = null;
             return;
         }
+        if (!segment.IsIndependent && !segment.IsGap)
+            NewestDependent = segment.Number;
         if (end == storage.Length)
         {
             var live = end - first;

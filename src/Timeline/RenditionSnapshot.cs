@@ -41,6 +41,12 @@ public sealed class RenditionSnapshot
     /// <summary>Media sequence number of the first segment that the rendition ever had.</summary>
     public required long FirstEver { get; init; }
 
+    /// <summary>Media sequence number of the newest complete segment with media that does not begin with a random access point; -1 when there was none.</summary>
+    public required long NewestDependent { get; init; }
+
+    /// <summary>How often a segment that was complete changed because its media were lost. Otherwise what is complete stays as it is.</summary>
+    public required long Rewrites { get; init; }
+
     /// <summary>The broadcast is over; nothing changes any more.</summary>
     public required bool IsEnded { get; init; }
 

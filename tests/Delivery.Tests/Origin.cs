@@ -17,11 +17,14 @@ internal sealed class Origin : IDisposable
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("millrace-delivery-");
     private readonly MediaArena arena;
 
-    public Origin(DeliveryOptions? options = null, TimeSpan? window = null, string? dataPath = null)
+    public Origin(
+        DeliveryOptions? options = null, TimeSpan? window = null, string? dataPath = null, DvrOptions? dvr = null, RetentionOptions? retention = null)
     {
         arena = new MediaArena(Pool);
         DataPath = dataPath ?? directory.FullName;
-        Store = new OriginStore(options ?? new DeliveryOptions(), window ?? TimeSpan.FromSeconds(20), DataPath, Time, NullLogger<OriginStore>.Instance);
+        Store = new OriginStore(
+            options ?? new DeliveryOptions(), dvr ?? new DvrOptions(), retention ?? new RetentionOptions { MinFreeBytes = 0 }, window ?? TimeSpan.FromSeconds(20),
+            DataPath, Time, NullLogger<OriginStore>.Instance);
         Broadcast = OpenBroadcast("studio-one");
     }
 
@@ -35,16 +38,17 @@ internal sealed class Origin : IDisposable
 
     public string DataPath { get; }
 
-    public string LivePath => Path.Combine(DataPath, "live");
+    public string RecordingsPath => Path.Combine(DataPath, "recordings");
 
     public RenditionMedia Video => Broadcast.Find("source")!;
 
-    public OriginBroadcast OpenBroadcast(string channel)
+    public OriginBroadcast OpenBroadcast(string channel, bool begin = true)
     {
         Assert.True(ChannelName.TryParse(channel, out var name));
         var broadcast = (OriginBroadcast)Store.Open(
             name, BroadcastId.New(Time.GetUtcNow()), new LowLatencyContract(2, new MediaTime(Second / 2, Second)), Time.GetUtcNow());
-        BeginPeriod(0, broadcast);
+        if (begin)
+            BeginPeriod(0, broadcast);
         return broadcast;
     }
 
@@ -97,6 +101,14 @@ internal sealed class Origin : IDisposable
                 Store.Spooler.Progressed -= Signal;
             }
         }
+    }
+
+    /// <summary>Waits until the deletions that were asked for have been done.</summary>
+    public Task ChoresAsync()
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Store.Spooler.Run(done.SetResult);
+        return done.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
     }
 
     /// <summary>Lets the current block go, so that only what the origin holds is counted.</summary>

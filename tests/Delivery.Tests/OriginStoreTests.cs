@@ -14,7 +14,7 @@ public sealed class OriginStoreTests
         for (var segment = 0L; segment < 8; segment++)
         {
             Assert.True(origin.Video.TryFind(segment, out var found, out var length, out _));
-            Assert.Equal(segment < 5 ? SegmentPlace.File : SegmentPlace.Memory, found.Place);
+            Assert.Equal(segment >= 5, found.IsInMemory);
             Assert.Equal(Origin.BytesOf(segment), Read(origin, found, 0, length));
             Assert.Equal(Origin.BytesOf(segment)[150..2700], Read(origin, found, 150, 2700));
         }
@@ -52,7 +52,7 @@ public sealed class OriginStoreTests
         Assert.False(origin.Video.TryFind(28, out _, out _, out _));
         Assert.True(origin.Video.TryFind(30, out _, out _, out _));
         origin.Store.Spooler.Dispose();
-        Assert.InRange(Directory.GetFiles(Path.Combine(origin.LivePath, origin.Broadcast.Id.Value)).Length, 1, 6);
+        Assert.InRange(Directory.GetFiles(Path.Combine(origin.RecordingsPath, origin.Broadcast.Id.Value), "*.m4s").Length, 1, 6);
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class OriginStoreTests
 
         origin.Store.Dispose();
 
-        Assert.False(Directory.Exists(Path.Combine(origin.LivePath, origin.Broadcast.Id.Value)));
+        Assert.False(Directory.Exists(Path.Combine(origin.RecordingsPath, origin.Broadcast.Id.Value)));
         var bytes = new byte[length];
         Assert.Equal(length, RandomAccess.Read(piece.File!, bytes, piece.FileOffset));
         Assert.Equal(Origin.BytesOf(0), bytes);
@@ -102,7 +102,7 @@ public sealed class OriginStoreTests
         using var origin = new Origin(dataPath: place.Path);
         origin.AddSegments(0, 5);
         await origin.SpooledAsync(() => origin.Store.IsSpoolFailing);
-        Assert.All(Enumerable.Range(0, 5), segment => Assert.True(origin.Video.TryFind(segment, out var found, out _, out _) && found.Place != SegmentPlace.File));
+        Assert.All(Enumerable.Range(0, 5), segment => Assert.True(origin.Video.TryFind(segment, out var found, out _, out _) && found.Place is SegmentPlace.Memory or SegmentPlace.Queued));
 
         place.Delete();
         origin.Time.Advance(TimeSpan.FromSeconds(6));
@@ -129,7 +129,7 @@ public sealed class OriginStoreTests
         origin.ReleaseArena();
         Assert.Equal(0, origin.Pool.UsedBytes);
         origin.Store.Spooler.Dispose();
-        Assert.Empty(Directory.GetDirectories(origin.LivePath));
+        Assert.Empty(Directory.GetDirectories(origin.RecordingsPath));
     }
 
     [Fact]
@@ -149,8 +149,8 @@ public sealed class OriginStoreTests
         Assert.Empty(origin.Store.Broadcasts);
         origin.ReleaseArena();
         Assert.Equal(0, origin.Pool.UsedBytes);
-        origin.Store.Spooler.Dispose();
-        Assert.Empty(Directory.GetDirectories(origin.LivePath));
+        await origin.ChoresAsync();
+        Assert.Empty(Directory.GetDirectories(origin.RecordingsPath));
     }
 
     [Fact]
@@ -170,9 +170,9 @@ public sealed class OriginStoreTests
         var directory = Directory.CreateTempSubdirectory("millrace-sweep-");
         try
         {
-            var left = Directory.CreateDirectory(Path.Combine(directory.FullName, "live", BroadcastId.New(DateTimeOffset.UtcNow).Value));
+            var left = Directory.CreateDirectory(Path.Combine(directory.FullName, "recordings", BroadcastId.New(DateTimeOffset.UtcNow).Value));
             File.WriteAllText(Path.Combine(left.FullName, "source-0.m4s"), "x");
-            var foreign = Directory.CreateDirectory(Path.Combine(directory.FullName, "live", "holiday"));
+            var foreign = Directory.CreateDirectory(Path.Combine(directory.FullName, "recordings", "holiday"));
             using (var origin = new Origin(dataPath: directory.FullName))
                 origin.Store.Spooler.Dispose();
             Assert.False(Directory.Exists(left.FullName));

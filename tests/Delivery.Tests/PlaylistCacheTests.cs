@@ -13,7 +13,7 @@ public sealed class PlaylistCacheTests
         var waiters = Enumerable.Range(0, 5000).Select(async _ =>
         {
             var wait = await origin.Broadcast.Timeline.WaitForPlaylistAsync("source", 3, 0, TestContext.Current.CancellationToken);
-            return (wait, origin.Broadcast.Playlists.Media(origin.Video, PlaylistSkip.None)!.Bytes(ContentCoding.Gzip));
+            return (wait, origin.Broadcast.Playlists.Media(origin.Video, false, PlaylistSkip.None)!.Bytes(ContentCoding.Gzip));
         }).ToArray();
         Assert.DoesNotContain(waiters, waiter => waiter.IsCompleted);
 

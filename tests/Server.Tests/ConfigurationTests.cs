@@ -57,7 +57,6 @@ public sealed class ConfigurationTests
         Assert.Equal([$"{key}: {words}"], Load(null, (key, value)).Faults.Where(fault => fault.Contains("outside", StringComparison.Ordinal)));
 
     [Theory]
-    [InlineData("Dvr:Mode", "off", "full")]
     [InlineData("Storage:Kind", "disk", "s3")]
     [InlineData("Database:Kind", "sqlite", "postgres")]
     [InlineData("Cluster:Kind", "LOCAL", "redis")]
@@ -66,7 +65,7 @@ public sealed class ConfigurationTests
         Assert.Empty(Load(null, (key, works)).Faults);
         var fault = Assert.Single(Load(null, (key, later)).Faults);
         Assert.StartsWith($"{key}: '{later}' is not there yet", fault, StringComparison.Ordinal);
-        if (key.EndsWith("Kind", StringComparison.Ordinal) || key == "Dvr:Mode")
+        if (key.EndsWith("Kind", StringComparison.Ordinal))
             Assert.Contains("not one of", Assert.Single(Load(null, (key, "nonsense")).Faults), StringComparison.Ordinal);
     }
 

@@ -16,6 +16,8 @@ public static class Verbs
           channel list                       the channels
           channel rotate-key NAME            replace a channel's stream key and print the new one, once
           channel delete NAME                delete a channel
+          broadcast list CHANNEL             a channel's broadcast on air, and its replays
+          broadcast delete ID                take a broadcast down: it ends, and nothing of it stays
           doctor                             check what Millrace needs and say what to do
           config                             print every option, its value and where it came from
 
@@ -34,7 +36,7 @@ public static class Verbs
 
         var configuration = EffectiveConfiguration.Load(line.ConfigurationFile, line.Settings);
         var faults = line.Faults.Concat(configuration.Faults).ToList();
-        if (line.Verb is not "channel" and not "up" && line.Operands.Count > 0)
+        if (line.Verb is not "channel" and not "broadcast" and not "up" && line.Operands.Count > 0)
             faults.Add($"millrace {line.Verb}: does not take '{line.Operands[0]}'.");
         if (line.Flags.Contains("demo") && line.Verb != "up")
             faults.Add("--demo: belongs to millrace up.");
@@ -53,6 +55,8 @@ public static class Verbs
                 return await UpCommand.RunAsync(configuration, roles, line.Flags.Contains("demo"), output, error);
             case "channel":
                 return await ChannelCommand.RunAsync(configuration, line.Operands, output, error);
+            case "broadcast":
+                return await BroadcastCommand.RunAsync(configuration, line.Operands, output, error);
             case "doctor":
                 return await DoctorCommand.RunAsync(configuration, output);
             default:

@@ -31,12 +31,13 @@ internal static class HttpPipeline
         app.MapGet("/health/ready", context =>
             context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
-                : TextAsync(context, StatusCodes.Status200OK, "ok\n"));
+                : TextAsync(context, StatusCodes.Status200OK, "ok\n" + StorageNote(context)));
         var purges = app.Services.GetRequiredService<PurgeEndpoint>();
         app.MapPost("/internal/purge", purges.PurgeAsync);
         app.MapGet("/internal/purges", purges.TellAsync);
         if (roles != NodeRoles.Relay)
         {
+            app.Services.GetRequiredService<BroadcastApi>().Map(app);
             app.Services.GetRequiredService<PlatformApi>().Map(app);
             // Nobody else asks for it, and without an instance its instruments do not exist.
             app.Services.GetRequiredService<IngestMetrics>();
@@ -54,6 +55,11 @@ internal static class HttpPipeline
         else
             await next(context);
     };
+
+    // Still ready: what is live goes on, and another node would have no recording of it either.
+    private static string StorageNote(HttpContext context) =>
+        context.RequestServices.GetService<OriginStore>() is { IsSpoolFailing: true }
+            ? "storage: the disk under Data:Path does not take media; live streams go on, what can be rewound to gets shorter\n" : "";
 
     private static Task TextAsync(HttpContext context, int status, string text)
     {

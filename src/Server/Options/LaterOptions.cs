@@ -1,23 +1,5 @@
 namespace Millrace.Server.Options;
 
-/// <summary>Rewinding: section <c>Dvr</c>. One value works today; the others stop the start and say so.</summary>
-public sealed class DvrOptions
-{
-    /// <summary>How far back viewers may go: <c>off</c> (the live window, <c>Packaging:Window</c>), <c>window</c> or <c>full</c>. Only <c>off</c> is there yet.</summary>
-    public DvrMode Mode { get; set; } = DvrMode.Off;
-}
-
-/// <summary>How far back viewers may go.</summary>
-public enum DvrMode
-{
-    /// <summary>The live window.</summary>
-    Off,
-    /// <summary>Some minutes. Not there yet.</summary>
-    Window,
-    /// <summary>The beginning. Not there yet.</summary>
-    Full,
-}
-
 /// <summary>Where recorded media is kept: section <c>Storage</c>.</summary>
 public sealed class StorageOptions
 {
@@ -80,9 +62,6 @@ public enum ClusterKind
 /// </summary>
 internal static class LaterRules
 {
-    public static IEnumerable<string> Check(DvrOptions options) =>
-        options.Mode == DvrMode.Off ? [] : [NotYet("Dvr:Mode", options.Mode, "off: viewers can go back as far as Packaging:Window")];
-
     public static IEnumerable<string> Check(StorageOptions options) =>
         options.Kind == StorageKind.Disk ? [] : [NotYet("Storage:Kind", options.Kind, "disk: files under Data:Path")];
 

@@ -23,7 +23,8 @@ public static class OptionSections
         OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
         OptionSection.Of<PreviewOptions>("Preview"),
-        OptionSection.Of<DvrOptions>("Dvr", LaterRules.Check),
+        OptionSection.Of<DvrOptions>("Dvr", CheckDvr),
+        OptionSection.Of<RetentionOptions>("Retention"),
         OptionSection.Of<TranscodingOptions>("Transcoding", options => options.Check()),
         OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
         OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),
@@ -33,7 +34,7 @@ public static class OptionSections
     ];
 
     /// <summary>Rules over more than one section.</summary>
-    internal static IReadOnlyList<Func<EffectiveConfiguration, IEnumerable<string>>> Rules { get; } = [CheckPorts];
+    internal static IReadOnlyList<Func<EffectiveConfiguration, IEnumerable<string>>> Rules { get; } = [CheckPorts, CheckDvrWindow];
 
     private static IEnumerable<string> CheckHttp(HttpOptions options)
     {
@@ -60,6 +61,16 @@ public static class OptionSections
             yield return $"Relay:Name: '{options.Name}' is not a letter followed by letters, digits, '.', '_' and '-', at most 63.";
         if (options.MaxObjectBytes * 4 > options.MemoryBytes)
             yield return $"Relay:MaxObjectBytes: {options.MaxObjectBytes} is more than a quarter of Relay:MemoryBytes ({options.MemoryBytes}).";
+    }
+
+    private static IEnumerable<string> CheckDvr(DvrOptions options) =>
+        OutOf("Dvr:Window", options.Window, TimeSpan.FromMinutes(1), TimeSpan.FromHours(24)) is { } fault ? [fault] : [];
+
+    private static IEnumerable<string> CheckDvrWindow(EffectiveConfiguration configuration)
+    {
+        var (dvr, live) = (configuration.Get<DvrOptions>(), configuration.Get<PackagingOptions>().Window);
+        if (dvr.Mode == DvrMode.Window && dvr.Window < live)
+            yield return $"Dvr:Window: {DurationText.Format(dvr.Window)} is less than Packaging:Window ({DurationText.Format(live)}).";
     }
 
     private static IEnumerable<string> CheckPackaging(PackagingOptions options)

@@ -23,7 +23,7 @@ public sealed class PreviewMakerTests : IDisposable
     private PreviewMaker? maker;
 
     public PreviewMakerTests() =>
-        store = new OriginStore(new DeliveryOptions(), TimeSpan.FromSeconds(60), directory.FullName, time, NullLogger<OriginStore>.Instance);
+        store = new OriginStore(new DeliveryOptions(), new DvrOptions(), new RetentionOptions(), TimeSpan.FromSeconds(60), directory.FullName, time, NullLogger<OriginStore>.Instance);
 
     [Fact]
     public async Task Picture_OfEachSize_ShowsTheSourcesColour()
@@ -86,7 +86,7 @@ public sealed class PreviewMakerTests : IDisposable
         time.Advance(new DeliveryOptions().KeepEnded + TimeSpan.FromSeconds(2));
         Assert.Equal(404, (await GetAsync(broadcast, "sprites/0.3.jpg")).StatusCode);
         store.Spooler.Dispose();
-        Assert.Empty(Directory.GetDirectories(Path.Combine(directory.FullName, "live")));
+        Assert.Empty(Directory.GetDirectories(Path.Combine(directory.FullName, "recordings")));
     }
 
     [Fact]

@@ -86,7 +86,7 @@ internal sealed class MillraceProcess : IAsyncDisposable
     /// <summary>Fails when the server died, with what it said.</summary>
     public void AssertAlive() => Assert.False(process.HasExited, $"The server died.\n{process.Output}");
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>SIGKILL: no farewell, nothing flushed.</summary>
     public Task KillAsync() => process.KillAsync();
 
     /// <summary>SIGSTOP: to its peers it looks as if the network dropped its packets. It goes on with <see cref="Continue"/>.</summary>

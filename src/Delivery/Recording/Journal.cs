@@ -1,0 +1,212 @@
+using System.Buffers;
+using Microsoft.Win32.SafeHandles;
+
+namespace Millrace.Delivery;
+
+/// <summary>
+/// The append-only record of one broadcast on disk, written behind its back: events queue up in their order, and a spool
+/// thread writes as far as every segment's bytes are in their files. So what the journal holds is always a beginning of what
+/// happened, and no record speaks of bytes that are not there.
+/// </summary>
+/// <remarks>
+/// Thread-safe. Nobody who adds waits. At most one spool thread writes at a time. A write that fails is repeated at the same
+/// place, over what it left.
+/// </remarks>
+internal sealed class Journal : ISpoolWork
+{
+    /// <summary>The file's name in the broadcast's directory.</summary>
+    public const string FileName = "journal";
+
+    /// <summary>
+    /// Records that may wait, 18 hours of two renditions' segments while a disk refuses to write. Beyond it the recording ends
+    /// where it stands: what came after could not be understood without what is missing.
+    /// </summary>
+    private const int MaxPending = 1 << 16;
+
+    // Enough for all that gathers in a disk's slow moment, little enough to hold no memory worth speaking of.
+    private const int MaxBatchBytes = 256 * 1024;
+
+    private readonly Lock gate = new();
+    // Held while a spool thread is at the file, by nobody else but whoever closes it.
+    private readonly Lock writing = new();
+    private readonly Queue<Entry> pending = [];
+    private readonly Spooler spooler;
+    private readonly string path;
+    private SafeFileHandle? file;
+    private long length;
+    private bool isQueued;
+    private bool isClosed;
+
+    /// <param name="spooler">Whose threads write.</param>
+    /// <param name="directory">The broadcast's directory, made with the first write.</param>
+    public Journal(Spooler spooler, string directory)
+    {
+        this.spooler = spooler;
+        path = Path.Combine(directory, FileName);
+    }
+
+    /// <summary>Bytes written and good.</summary>
+    public long Length => Volatile.Read(ref length);
+
+    /// <summary>Goes on with a journal of an earlier run, of which so many bytes are good; what lies behind them is cut off.</summary>
+    public void Resume(long good) => Volatile.Write(ref length, good);
+
+    /// <summary>Everything that was added is on disk.</summary>
+    public bool IsCaughtUp
+    {
+        get
+        {
+            lock (gate)
+                return pending.Count == 0 && !isQueued;
+        }
+    }
+
+    /// <summary>It gave up: too much waited for too long.</summary>
+    public bool IsBroken { get; private set; }
+
+    /// <summary>Adds what needs no media.</summary>
+    public void Add(JournalRecord record) => Enqueue(new Entry { Record = record });
+
+    /// <summary>Adds a segment whose bytes are not in a file yet.</summary>
+    public Entry AddSegment(JournalRecord.SegmentEnded record)
+    {
+        var entry = new Entry { Segment = record };
+        Enqueue(entry);
+        return entry;
+    }
+
+    /// <summary>A segment's bytes are in their file.</summary>
+    public void Written(Entry entry, RecordedPlace place)
+    {
+        lock (gate)
+            entry.Record = entry.Segment! with { Place = place };
+        Pump();
+    }
+
+    /// <summary>A segment's bytes are gone and were never in a file.</summary>
+    public void Lost(Entry entry)
+    {
+        lock (gate)
+            entry.Record ??= entry.Segment! with { Place = RecordedPlace.Nowhere };
+        Pump();
+    }
+
+    /// <summary>Has what is ready written, if it is not on its way already.</summary>
+    public void Pump()
+    {
+        lock (gate)
+        {
+            if (isQueued || isClosed || !pending.TryPeek(out var first) || first.Record is null)
+                return;
+            isQueued = spooler.TryAdd(this);
+        }
+    }
+
+    /// <summary>Nothing more is added. <see cref="CloseFile"/> follows, on a thread that may wait for the disk.</summary>
+    public void Close()
+    {
+        lock (gate)
+        {
+            isClosed = true;
+            pending.Clear();
+        }
+    }
+
+    /// <summary>Waits for a write that is under way and closes the file: from now on nothing makes it again.</summary>
+    public void CloseFile()
+    {
+        lock (writing)
+            file?.Dispose();
+    }
+
+    /// <inheritdoc/>
+    public bool Write(Spooler spooler)
+    {
+        lock (writing)
+            return WriteReady();
+    }
+
+    private bool WriteReady()
+    {
+        var output = new ArrayBufferWriter<byte>(4096);
+        var wrote = false;
+        while (true)
+        {
+            var count = 0;
+            output.ResetWrittenCount();
+            lock (gate)
+            {
+                if (isClosed)
+                {
+                    isQueued = false;
+                    return wrote;
+                }
+                foreach (var entry in pending)
+                {
+                    if (entry.Record is null || output.WrittenCount > MaxBatchBytes)
+                        break;
+                    JournalWriter.Write(output, entry.Record);
+                    count++;
+                }
+                if (count == 0)
+                {
+                    isQueued = false;
+                    return wrote;
+                }
+            }
+            RandomAccess.Write(Open(), output.WrittenSpan, length);
+            lock (gate)
+            {
+                Volatile.Write(ref length, length + output.WrittenCount);
+                for (; count > 0 && pending.Count > 0; count--)
+                    pending.Dequeue();
+            }
+            DeliveryMetrics.SpoolBytes.Add(output.WrittenCount);
+            wrote = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Failed(Spooler spooler)
+    {
+        lock (gate)
+        {
+            isQueued = false;
+        }
+    }
+
+    private SafeFileHandle Open()
+    {
+        if (file is not null)
+            return file;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var opened = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        if (RandomAccess.GetLength(opened) > length)
+            RandomAccess.SetLength(opened, length);
+        return file = opened;
+    }
+
+    private void Enqueue(Entry entry)
+    {
+        lock (gate)
+        {
+            if (isClosed || IsBroken)
+                return;
+            if (pending.Count >= MaxPending)
+            {
+                IsBroken = true;
+                return;
+            }
+            pending.Enqueue(entry);
+        }
+        Pump();
+    }
+
+    /// <summary>A place in the journal's order.</summary>
+    public sealed class Entry
+    {
+        internal JournalRecord? Record { get; set; }
+
+        internal JournalRecord.SegmentEnded? Segment { get; init; }
+    }
+}

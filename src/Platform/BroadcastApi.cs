@@ -1,0 +1,91 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Millrace.Core;
+using Millrace.Delivery;
+using Millrace.Ingest;
+
+namespace Millrace.Platform;
+
+/// <summary><c>/api/v1/broadcasts</c> and a channel's: what is on air and what can be watched again.</summary>
+public sealed class BroadcastApi
+{
+    private readonly OriginStore origin;
+    private readonly BroadcastDirectory broadcasts;
+    private readonly OperatorToken token;
+
+    /// <summary>Over what can be watched, what comes in, and who may take down.</summary>
+    public BroadcastApi(OriginStore origin, BroadcastDirectory broadcasts, OperatorToken token)
+    {
+        this.origin = origin;
+        this.broadcasts = broadcasts;
+        this.token = token;
+    }
+
+    /// <summary>Adds the paths.</summary>
+    public void Map(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/api/v1/channels/{name}/broadcasts", ListAsync);
+        endpoints.MapGet("/api/v1/broadcasts/{id}", FindAsync);
+        endpoints.MapDelete("/api/v1/broadcasts/{id}", DeleteAsync);
+    }
+
+    /// <summary>A channel's broadcasts, newest first: the one on air, and its replays. At most 1000.</summary>
+    private Task ListAsync(HttpContext context)
+    {
+        if (!ChannelName.TryParse(context.Request.RouteValues["name"] as string, out var name))
+            return PlatformApi.FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel: " + ChannelName.Rule + ".");
+        var live = origin.Broadcasts.Where(broadcast => broadcast.Channel == name && !broadcast.IsEnded).Select(Describe);
+        var answer = new BroadcastList([.. live.Concat(origin.Replays.List(name).Take(1000).Select(Describe))]);
+        PlatformApi.Begin(context);
+        return context.Response.WriteAsJsonAsync(answer, PlatformJson.Default.BroadcastList, cancellationToken: context.RequestAborted);
+    }
+
+    private Task FindAsync(HttpContext context)
+    {
+        if (Find(context) is not { } document)
+            return UnknownAsync(context);
+        PlatformApi.Begin(context);
+        return context.Response.WriteAsJsonAsync(document, PlatformJson.Default.BroadcastDocument, cancellationToken: context.RequestAborted);
+    }
+
+    /// <summary>A takedown: the broadcast ends if it is on air, and nothing of it can be fetched when the answer comes.</summary>
+    private Task DeleteAsync(HttpContext context)
+    {
+        if (!token.Matches(context.Request.Headers.Authorization))
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return PlatformApi.FailAsync(context, StatusCodes.Status401Unauthorized, "operator_only",
+                $"Only an operator may do that: show the content of {OperatorToken.FileName} from the data directory as a Bearer token.");
+        }
+        if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id))
+            return UnknownAsync(context);
+        if (origin.Find(id.Value) is { IsEnded: false } live && broadcasts.Find(live.Channel) is { } incoming && incoming.Id == id)
+            broadcasts.End(live.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
+        if (!origin.Delete(id))
+            return UnknownAsync(context);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        PlatformApi.Begin(context);
+        return Task.CompletedTask;
+    }
+
+    private BroadcastDocument? Find(HttpContext context)
+    {
+        if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id))
+            return null;
+        if (origin.Replays.Find(id.Value) is { } replay)
+            return Describe(replay);
+        return origin.Find(id.Value) is { } broadcast ? Describe(broadcast) : null;
+    }
+
+    private static BroadcastDocument Describe(OriginBroadcast broadcast) => new(
+        broadcast.Id.Value, broadcast.Channel.Value, !broadcast.IsEnded, broadcast.StartedAt, null, Math.Round(broadcast.Duration.TotalSeconds, 3), null,
+        broadcast.Mode.ToString().ToLowerInvariant());
+
+    private static BroadcastDocument Describe(Replay replay) => new(
+        replay.Id.Value, replay.Channel.Value, false, replay.StartedAt, replay.EndedAt, Math.Round(replay.Duration.TotalSeconds, 3), replay.Bytes,
+        replay.Mode.ToString().ToLowerInvariant());
+
+    private static Task UnknownAsync(HttpContext context) =>
+        PlatformApi.FailAsync(context, StatusCodes.Status404NotFound, "broadcast_unknown", "There is no such broadcast, or no more.");
+}

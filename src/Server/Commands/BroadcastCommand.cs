@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Millrace.Core;
+using Millrace.Platform;
+using Millrace.Server.Http;
+using Millrace.Server.Options;
+
+namespace Millrace.Server.Commands;
+
+/// <summary>
+/// <c>millrace broadcast …</c>: asks the server that runs on this data directory, over HTTP with the operator's token. Without
+/// one, <c>delete</c> works on the directory itself.
+/// </summary>
+public static class BroadcastCommand
+{
+    /// <summary>Runs one of <c>list</c>, <c>delete</c>.</summary>
+    public static async Task<int> RunAsync(EffectiveConfiguration configuration, IReadOnlyList<string> operands, TextWriter output, TextWriter error)
+    {
+        var data = configuration.Get<DataOptions>().Path;
+        using var http = new HttpClient { BaseAddress = AddressOf(configuration.Get<HttpOptions>()), Timeout = TimeSpan.FromSeconds(10) };
+        if (OperatorToken.Read(data) is { } token)
+            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        try
+        {
+            switch (operands)
+            {
+                case ["list", var text] when ChannelName.TryParse(text, out var name):
+                    return await ListAsync(http, name, output);
+                case ["delete", var text] when BroadcastId.TryParse(text, out var id):
+                    return await DeleteAsync(http, data, id, output, error);
+                default:
+                    return await Verbs.RefuseAsync(error, ["usage: millrace broadcast list CHANNEL, or millrace broadcast delete ID"]);
+            }
+        }
+        catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException or IOException)
+        {
+            await error.WriteLineAsync($"millrace: {http.BaseAddress} does not answer: {fault.Message} When the server has other options than this command, give them here too.");
+            return 1;
+        }
+    }
+
+    private static async Task<int> ListAsync(HttpClient http, ChannelName name, TextWriter output)
+    {
+        await using var body = await http.GetStreamAsync($"api/v1/channels/{name.Value}/broadcasts");
+        using var document = await JsonDocument.ParseAsync(body);
+        foreach (var broadcast in document.RootElement.GetProperty("broadcasts").EnumerateArray())
+        {
+            var length = TimeSpan.FromSeconds(Math.Floor(broadcast.GetProperty("duration").GetDouble()));
+            var state = broadcast.GetProperty("live").GetBoolean() ? "on air" : string.Create(CultureInfo.InvariantCulture, $"{broadcast.GetProperty("bytes").GetInt64() / 1e6:0.0} MB");
+            await output.WriteLineAsync(
+                $"{broadcast.GetProperty("id").GetString()}  {broadcast.GetProperty("startedAt").GetDateTimeOffset().UtcDateTime:yyyy-MM-dd HH:mm}Z  {length:c}  {state}");
+        }
+        return 0;
+    }
+
+    private static async Task<int> DeleteAsync(HttpClient http, string data, BroadcastId id, TextWriter output, TextWriter error)
+    {
+        // Nobody holds the directory: there is no server to ask.
+        using (var held = Directory.Exists(data) ? DataDirectory.TryHold(data, out _) : null)
+        {
+            if (held is not null)
+            {
+                var directory = Path.Combine(data, "recordings", id.Value);
+                if (!Directory.Exists(directory))
+                    return await UnknownAsync(error, id);
+                Directory.Delete(directory, recursive: true);
+                await output.WriteLineAsync($"Broadcast {id} is deleted.");
+                return 0;
+            }
+        }
+        using var answer = await http.DeleteAsync($"api/v1/broadcasts/{id.Value}");
+        switch (answer.StatusCode)
+        {
+            case HttpStatusCode.NoContent:
+                await output.WriteLineAsync($"Broadcast {id} is deleted.");
+                return 0;
+            case HttpStatusCode.NotFound:
+                return await UnknownAsync(error, id);
+            case HttpStatusCode.Unauthorized:
+                await error.WriteLineAsync($"millrace: the server at {http.BaseAddress} has another operator token than {Path.Combine(data, OperatorToken.FileName)}: it runs on another data directory; give it with --Data:Path=DIR.");
+                return 1;
+            default:
+                await error.WriteLineAsync($"millrace: the server answered {(int)answer.StatusCode}.");
+                return 1;
+        }
+    }
+
+    private static async Task<int> UnknownAsync(TextWriter error, BroadcastId id)
+    {
+        await error.WriteLineAsync($"millrace: there is no broadcast {id}.");
+        return 1;
+    }
+
+    private static Uri AddressOf(HttpOptions options)
+    {
+        var host = options.Address is "*" or "0.0.0.0" or "::" ? "127.0.0.1" : options.Address.Contains(':') ? $"[{options.Address}]" : options.Address;
+        return new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{host}:{options.Port}/"));
+    }
+}

@@ -1,0 +1,122 @@
+using System.Buffers;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Millrace.Core;
+using Millrace.Ingest;
+using Millrace.Media;
+using Millrace.Server.Commands;
+using Millrace.Server.Options;
+
+namespace Millrace.Server.Tests.Http;
+
+/// <summary>Replays over the API, and who may take one down.</summary>
+public sealed class BroadcastApiTests : IAsyncLifetime
+{
+    private static readonly byte[] Avc = Convert.FromHexString("01f4001fffe1001967f4001f9196805005bb0110000003001000000303c0f1832a01000568ce0f1920fff8f800");
+
+    private readonly DirectoryInfo data = Directory.CreateTempSubdirectory("millrace-api-");
+    private WebApplication app = null!;
+    private HttpClient http = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var configuration = EffectiveConfiguration.Load(null,
+        [
+            new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", "0"), new("Dvr:Mode", "full"),
+            new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"), new("Log:Level", "none"), new("Retention:MinFreeBytes", "0"),
+        ]);
+        Assert.Empty(configuration.Faults);
+        app = ServerHost.Build(configuration, demo: false);
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{app.Services.GetRequiredService<ServerAddresses>().HttpPort}/") };
+    }
+
+    [Fact]
+    public async Task Broadcast_LiveThenOver_IsListedAndGoesOnlyForTheOperator()
+    {
+        Assert.True(ChannelName.TryParse("studio", out var name));
+        var session = app.Services.GetRequiredService<BroadcastDirectory>().Publish(name, _ => { }).Session!;
+        Send(session);
+        var live = (await ReadAsync("api/v1/channels/studio/broadcasts")).GetProperty("broadcasts")[0];
+        var id = live.GetProperty("id").GetString()!;
+        Assert.True(live.GetProperty("live").GetBoolean());
+        Assert.Equal("full", live.GetProperty("dvr").GetString());
+        Assert.Equal(JsonValueKind.Null, live.GetProperty("bytes").ValueKind);
+
+        foreach (var token in (string?[])[null, "", "wrong", new string('0', 64)])
+        {
+            var refused = await DeleteAsync(id, token);
+            Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+            Assert.Equal("Bearer", refused.Headers.WwwAuthenticate.ToString());
+        }
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(new Uri($"b/{id}/dvr.m3u8", UriKind.Relative), TestContext.Current.CancellationToken)).StatusCode);
+
+        var file = Path.Combine(data.FullName, "operator.token");
+        if (!OperatingSystem.IsWindows())
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        var operatorToken = (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Trim();
+        // On air: it ends, its publisher is thrown off, and it is gone.
+        Assert.Equal(HttpStatusCode.NoContent, (await DeleteAsync(id, operatorToken)).StatusCode);
+        Assert.Null(app.Services.GetRequiredService<BroadcastDirectory>().Find(name));
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync(new Uri($"api/v1/broadcasts/{id}", UriKind.Relative), TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync(new Uri($"b/{id}/source/0.m4s", UriKind.Relative), TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await DeleteAsync(id, operatorToken)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await DeleteAsync("nonsense", operatorToken)).StatusCode);
+
+        // The next one ends by itself and is a replay.
+        var second = app.Services.GetRequiredService<BroadcastDirectory>();
+        var again = second.Publish(name, _ => { }).Session!;
+        Send(again);
+        second.End(name, new PublishRejection(PublishRejectionReason.Replaced, "over"));
+        var replay = (await ReadAsync("api/v1/channels/studio/broadcasts")).GetProperty("broadcasts")[0];
+        Assert.False(replay.GetProperty("live").GetBoolean());
+        Assert.InRange(replay.GetProperty("duration").GetDouble(), 9, 11);
+        Assert.Contains("source/dvr.m3u8", await http.GetStringAsync(new Uri($"b/{replay.GetProperty("id").GetString()}/main.m3u8", UriKind.Relative), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        // The command asks the server that runs here.
+        using var output = new StringWriter();
+        var configuration = EffectiveConfiguration.Load(null, [new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", http.BaseAddress!.Port.ToString(System.Globalization.CultureInfo.InvariantCulture))]);
+        Assert.Equal(0, await BroadcastCommand.RunAsync(configuration, ["list", "studio"], output, output));
+        Assert.StartsWith(replay.GetProperty("id").GetString()!, output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(2, await BroadcastCommand.RunAsync(configuration, ["delete", "nonsense"], output, output));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        await app.StopAsync(CancellationToken.None);
+        await app.DisposeAsync();
+        Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+        data.Delete(recursive: true);
+    }
+
+    private async Task<HttpResponseMessage> DeleteAsync(string id, string? token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, new Uri($"api/v1/broadcasts/{id}", UriKind.Relative));
+        if (token is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return await http.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    private async Task<JsonElement> ReadAsync(string path) =>
+        JsonDocument.Parse(await http.GetStringAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken)).RootElement;
+
+    /// <summary>Ten seconds of pictures.</summary>
+    private void Send(PublishSession session)
+    {
+        using var arena = new MediaArena(app.Services.GetRequiredService<MediaBlockPool>());
+        Send(session, arena, 0, FlvPacketKind.SequenceStart, key: true, Avc);
+        for (var i = 0u; i < 300; i++)
+            Send(session, arena, i * 1000 / 30, FlvPacketKind.CodedFrames, key: i % 60 == 0, [0, 0, 0, 2, i % 60 == 0 ? (byte)0x65 : (byte)0x41, 1]);
+    }
+
+    private static void Send(PublishSession session, MediaArena arena, uint milliseconds, FlvPacketKind kind, bool key, byte[] body)
+    {
+        var tag = new ArrayBufferWriter<byte>();
+        FlvTagWriter.WriteVideo(tag, Codec.Avc, kind, key ? FlvFrameType.Key : FlvFrameType.Inter, 0, body, legacy: true);
+        session.OnVideo(arena.Copy(tag.WrittenSpan), milliseconds, DateTimeOffset.UtcNow.UtcTicks);
+    }
+}
