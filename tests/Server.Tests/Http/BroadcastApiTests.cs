@@ -27,6 +27,7 @@ public sealed class BroadcastApiTests : IAsyncLifetime
         [
             new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", "0"), new("Dvr:Mode", "full"),
             new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"), new("Log:Level", "none"), new("Retention:MinFreeBytes", "0"),
+            new("Transcoding:Ladder", "off"), new("Preview:Interval", "off"),
         ]);
         Assert.Empty(configuration.Faults);
         app = ServerHost.Build(configuration, demo: false);

@@ -21,7 +21,9 @@ public sealed class RelayNodeTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        origin = await StartAsync(NodeRoles.Up, new("Data:Path", data.FullName), new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"));
+        origin = await StartAsync(NodeRoles.Up,
+            new("Data:Path", data.FullName), new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"),
+            new("Transcoding:Ladder", "off"), new("Preview:Interval", "off"));
         relay = await StartAsync(NodeRoles.Relay, new("Relay:Parents", AddressOf(origin)), new("Relay:Name", "edge"),
             new("Relay:AnswerTimeout", "20s"), new("Relay:ConnectTimeout", "10s"), new("Relay:ProbeTimeout", "10s"));
         http = new HttpClient { BaseAddress = new Uri(AddressOf(relay)) };
