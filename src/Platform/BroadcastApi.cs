@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Millrace.Core;
 using Millrace.Delivery;
+using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 
 namespace Millrace.Platform;
@@ -13,10 +14,12 @@ public sealed class BroadcastApi
     private readonly OriginStore origin;
     private readonly BroadcastDirectory broadcasts;
     private readonly OperatorToken token;
+    private readonly PurgeLog purges;
 
-    /// <summary>Over what can be watched, what comes in, and who may take down.</summary>
-    public BroadcastApi(OriginStore origin, BroadcastDirectory broadcasts, OperatorToken token)
+    /// <summary>Over what can be watched, what comes in, who may take down, and who else has to hear of it.</summary>
+    public BroadcastApi(OriginStore origin, BroadcastDirectory broadcasts, OperatorToken token, PurgeLog purges)
     {
+        this.purges = purges;
         this.origin = origin;
         this.broadcasts = broadcasts;
         this.token = token;
@@ -64,6 +67,8 @@ public sealed class BroadcastApi
             broadcasts.End(live.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
         if (!origin.Delete(id))
             return UnknownAsync(context);
+        // Relays below hear of it at once.
+        purges.Publish($"/b/{id.Value}/");
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         PlatformApi.Begin(context);
         return Task.CompletedTask;

@@ -7,7 +7,8 @@ namespace Millrace.Delivery.Previews;
 /// </summary>
 /// <remarks>
 /// Memory holds 24 bytes for each tile. The newest few versions of the sheet in progress stay, because players have an
-/// index that names them. <c>{n}.tiles</c> holds the tiles of the sheet in progress, for the next version.
+/// index that names them. <c>{n}.tiles</c> holds the tiles of the sheet in progress, for the next version;
+/// <see cref="SpriteLog"/> brings everything back after a restart, and the next tile then begins a new sheet.
 /// </remarks>
 internal sealed class SpriteSheets
 {
@@ -37,8 +38,27 @@ internal sealed class SpriteSheets
     private SpriteSheet? open;
     private long nextNumber;
 
-    /// <param name="directory">Made with the first sheet; nobody else writes to it.</param>
-    public SpriteSheets(string directory) => this.directory = directory;
+    /// <param name="directory">Made with the first sheet; nobody else writes to it. What an earlier run left there is taken up.</param>
+    public SpriteSheets(string directory)
+    {
+        this.directory = directory;
+        var end = 0.0;
+        foreach (var entry in SpriteLog.Read(directory, 2 * MaxTiles))
+        {
+            nextNumber = entry.Sheet.Number + 1;
+            end = entry.End;
+            if (sheets is [.., var last] && last.Number == entry.Sheet.Number)
+                sheets[^1] = entry.Sheet;
+            else
+                sheets.Add(entry.Sheet);
+            tiles.Add(new SpriteTile(entry.Sheet.Number, entry.Sheet.Count - 1, entry.Seconds));
+        }
+        sheets.RemoveAll(sheet => !File.Exists(PathOf(sheet.Name)));
+        var left = sheets.Select(sheet => sheet.Number).ToHashSet();
+        tiles.RemoveAll(tile => !left.Contains(tile.Sheet));
+        if (tiles.Count > 0)
+            index = new SpriteIndex([.. sheets], [], [.. tiles], end);
+    }
 
     /// <summary>What there is now.</summary>
     public SpriteIndex Index => Volatile.Read(ref index);
@@ -71,6 +91,7 @@ internal sealed class SpriteSheets
             File.WriteAllBytes(PathOf(next.Name), sheet);
             if (!next.IsFull)
                 File.AppendAllBytes(TilesPath(next), tile);
+            SpriteLog.Append(directory, new SpriteEntry(next, seconds, end));
         }
         catch
         {
