@@ -11,8 +11,18 @@ namespace Millrace.Ingest;
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "Close() hands it to Ladders, which may wait for its end.")]
 internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
 {
-    /// <summary>A ladder that was given up is tried again after this long: what broke it may have passed.</summary>
+    /// <summary>
+    /// A ladder that was given up is tried again after this long: what broke it may have passed. Doubles with each failure that
+    /// follows, up to 16 times: a source that is to be encoded again is not seen while its encoder fails.
+    /// </summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMinutes(1);
+    private const int MaxDoublings = 4;
+
+    /// <summary>A ladder that ran so long was well: its failure is the first.</summary>
+    private static readonly TimeSpan WellAfter = TimeSpan.FromMinutes(5);
+
+    /// <summary>Random access points can be as close as the frames, each frame of audio is one, and a judgement is not cheap.</summary>
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(0.9);
 
     private PeriodLadder? current;
     private bool wasNormalized;
@@ -22,6 +32,9 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     private readonly LoadJudge judge = new();
     private string? failure;
     private long failedAt;
+    private int failures;
+    private long startedAt;
+    private TimeSpan? lookedAt;
     private int pastRestarts;
     private long pastDropped;
     private IReadOnlyList<string> pastErrors = [];
@@ -33,13 +46,15 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     /// <summary>Whether a transcoder's word is still of interest.</summary>
     public bool IsCurrent(PeriodLadder ladder) => current == ladder;
 
+    private TimeSpan RetryDelay => RetryAfter * (1 << Math.Clamp(failures - 1, 0, MaxDoublings));
+
     /// <summary>Plans the renditions of a period that begins; the one before is over. <see cref="Start"/> follows.</summary>
     /// <param name="facts">What is known of the source.</param>
     /// <returns>What is made: rung by rung, to be announced with the period.</returns>
     public IReadOnlyList<PeriodRendition> Plan(SourceFacts facts)
     {
         Close();
-        if (ladders is null || failure is not null && ladders.Elapsed(failedAt) < RetryAfter)
+        if (ladders is null || failure is not null && ladders.Elapsed(failedAt) < RetryDelay)
             return [];
         failure = null;
         wasNormalized = ladders.Derive(broadcast.Channel, facts).IsNormalized;
@@ -51,7 +66,13 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
 
     /// <summary>The period has begun: what <see cref="Plan"/> announced is made from now on.</summary>
     /// <param name="tracks">The period's track of each rung.</param>
-    public void Start(IReadOnlyList<int> tracks) => current?.Start(ladders!, tracks);
+    public void Start(IReadOnlyList<int> tracks)
+    {
+        if (current is null)
+            return;
+        startedAt = ladders!.Now;
+        current.Start(ladders, tracks);
+    }
 
     /// <summary>One access unit of the source on the broadcast's clock; the payload stays the caller's.</summary>
     public void Feed(MediaKind kind, in AccessUnit unit) => current?.Feed(kind, unit);
@@ -63,16 +84,21 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
         if (ladders is null)
             return false;
         if (failure is not null && current is null)
-            return ladders.Elapsed(failedAt) >= RetryAfter;
+            return ladders.Elapsed(failedAt) >= RetryDelay;
         if (current is { HasFailed: true })
             return true;
+        var now = ladders.Clock;
+        if (lookedAt is { } last && now - last < LookEvery)
+            return false;
+        lookedAt = now;
         if (!wasNormalized && ladders.Derive(broadcast.Channel, facts).IsNormalized)
             return true;
         if (current is null && judge.Shed == 0)
             return false;
-        var status = current?.Status ?? Idle;
+        // Of sound alone there is nothing to shed.
+        var status = current is { Plan.Video.Count: > 0 } ? current.Status ?? Idle : Idle;
         var hasRoom = judge.Shed > 0 && ladders.HasRoom(ladders.Derive(broadcast.Channel, facts), current?.Plan);
-        switch (judge.Look(ladders.Clock, status, hasRoom))
+        switch (judge.Look(now, status, hasRoom))
         {
             case LoadVerdict.Shed:
                 ladders.Shed(broadcast.Channel, status);
@@ -110,8 +136,9 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             ladders!.Tell(broadcast.Channel, LadderEventKind.Restarting, reason ?? "ffmpeg is started again");
         if (state != TranscoderState.Failed)
             return;
+        failures = ladders!.Elapsed(startedAt) < WellAfter ? failures + 1 : 1;
         failure = reason ?? "ffmpeg failed";
-        failedAt = ladders!.Now;
+        failedAt = ladders.Now;
         ladders.Tell(broadcast.Channel, LadderEventKind.Failed, failure);
     }
 

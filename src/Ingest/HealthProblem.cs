@@ -73,7 +73,7 @@ public sealed record HealthProblem(string Code, string Message)
     private static IEnumerable<HealthProblem> Of(LadderHealth ladder)
     {
         if (ladder.State == TranscoderState.Failed)
-            yield return new("ladder_failed", $"There are no further renditions: {ladder.Reason} Viewers get the source; another attempt follows within a minute.");
+            yield return new("ladder_failed", $"There are no further renditions: {ladder.Reason} Viewers get the source; another attempt follows in a minute, and later ones less often.");
         else if (ladder.State is null && ladder.Reason is not null)
             yield return new("ladder_missing", $"There are no further renditions: {ladder.Reason}");
         else if (ladder.State == TranscoderState.Restarting)

@@ -95,16 +95,14 @@ public sealed class Ladders : IDisposable
 
     internal Transcoder Start(LadderPlan plan, ITranscoderSink sink) => new(plan, options, ffmpeg!, pool, sink, time);
 
-    /// <summary>A period is over: its child is ended, on a thread that may wait for it, and its share of the budget is free again.</summary>
+    /// <summary>A period is over: its share of the budget is free at once, and its child is ended on a thread that may wait for it.</summary>
     internal void Retire(PeriodLadder ladder)
     {
+        ladder.GiveRoomBack();
         lock (gate)
         {
             retiring.RemoveWhere(task => task.IsCompleted);
-            retiring.Add(Task.Run(() =>
-            {
-                ladder.Dispose();
-            }));
+            retiring.Add(Task.Run(ladder.Dispose));
         }
     }
 

@@ -46,11 +46,17 @@ internal sealed class PeriodLadder(Broadcast broadcast, TranscodingBudget.Reserv
     /// <summary>No more comes from the source: what is on its way still comes out.</summary>
     public void Finish() => transcoder?.Finish();
 
-    /// <summary>Kills the child, waits for its threads and gives its room back. The threads may wait for the broadcast's lock: not to be called under it.</summary>
+    /// <summary>
+    /// Gives its room in the budget to others, such as the period that follows: the child is about to go, and a ladder that had
+    /// to wait for its own room would be left without.
+    /// </summary>
+    public void GiveRoomBack() => room.Dispose();
+
+    /// <summary>Kills the child and waits for its threads. They may wait for the broadcast's lock: not to be called under it.</summary>
     public void Dispose()
     {
+        GiveRoomBack();
         transcoder?.Dispose();
-        room.Dispose();
     }
 
     void ITranscoderSink.OnFormat(int rung, TrackFormat format) => broadcast.SetDerivedFormat(this, trackOf[rung], format);

@@ -14,8 +14,15 @@ public sealed class TestNode : IDisposable
 {
     public static readonly ChannelName Channel = Name("alice");
 
-    public TestNode(IngestOptions? options = null, PackagingOptions? packaging = null, IBroadcastSinkFactory? sinks = null) =>
-        Directory = new BroadcastDirectory(options ?? new IngestOptions(), packaging ?? new PackagingOptions(), sinks ?? Sink, Pool, Time);
+    public TestNode(
+        IngestOptions? options = null, PackagingOptions? packaging = null, IBroadcastSinkFactory? sinks = null, Func<TestNode, Ladders>? ladders = null)
+    {
+        Ladders = ladders?.Invoke(this);
+        Directory = new BroadcastDirectory(options ?? new IngestOptions(), packaging ?? new PackagingOptions(), sinks ?? Sink, Pool, Time, Ladders);
+    }
+
+    /// <summary>The caller's.</summary>
+    public Ladders? Ladders { get; }
 
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero));
 

@@ -1,0 +1,260 @@
+using Microsoft.Extensions.Time.Testing;
+using Millrace.Core;
+using Millrace.Media;
+using Millrace.Packaging;
+using Millrace.Packaging.Tests;
+using Millrace.Transcoding;
+using Millrace.Transcoding.Tests;
+
+namespace Millrace.Ingest.Tests;
+
+/// <summary>Renditions of a broadcast by the real ffmpeg: under which names they come, what becomes of them, and what is given back.</summary>
+public sealed class BroadcastLadderTests
+{
+    private static readonly Clip Film = Clip.Pictures("320x180", 25, 8, gop: 50, more: "-bf 0");
+
+    [Fact]
+    public void Ladder_OneRung_ComesOnTheBroadcastsClockAndLeavesNothing()
+    {
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"));
+        var publisher = stage.Publish(Film);
+        publisher.Play(150, "96p");
+        Assert.Single(stage.Sink.Periods);
+        Assert.Equal(["source", "96p"], stage.Sink.Periods[0].Renditions.Select(rendition => rendition.Name));
+        Assert.True(stage.Budget.Used > 0);
+        stage.End();
+        stage.Sink.DemandRules(fullParts: false, alignment: 0.001);
+        Assert.DoesNotContain(stage.Sink.SegmentsOf(0, 1).SkipLast(1), segment => segment.IsGap);
+    }
+
+    [Fact]
+    public void Ladder_LongGop_IsNormalisedAtTheSecondKeyFrameUnderTheSourcesName()
+    {
+        using var stage = new Stage(Wanting("off", "alice=96p@100k/ultrafast", SourceMode.Auto));
+        var publisher = stage.Publish(Clip.Pictures("320x180", 25, 8, gop: 75, more: "-bf 0"));
+        publisher.Play(75, "96p");
+        publisher.Play(75, "source");
+        var periods = stage.Sink.Periods;
+        Assert.Equal([["source", "96p"], ["source", "96p"]], periods.Select(period => period.Renditions.Select(rendition => rendition.Name)));
+        Assert.Equal([false, true], periods.Select(period => period.Renditions[0].IsDerived));
+        Assert.Contains(stage.Problems(publisher), problem => problem.Code == "source_normalized");
+        stage.End();
+    }
+
+    [Fact]
+    public void Ladder_BudgetForOne_IsKeptOverAChangeOfPeriodAndSecondBroadcastGetsNone()
+    {
+        // Room for 170×96 at 25 to 30 frames a second once and not twice.
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"), pixels: 400_000);
+        var first = stage.Publish(Film);
+        first.Play(50, "96p");
+        var second = stage.Publish(Film, "bob");
+        second.Play(25, null);
+        var health = second.Publisher.Session.Broadcast.ReadHealth().Ladder!;
+        Assert.Empty(health.Rungs);
+        Assert.Contains(health.Notes, note => note.Contains("MaxPixelsPerSecond", StringComparison.Ordinal));
+
+        // The same publisher comes back: the period is another, and the room is its own.
+        first.Publisher.Close();
+        var again = stage.Publish(Film, milliseconds: 10_000);
+        again.Play(50, "96p");
+        Assert.Equal("96p", Assert.Single(again.Publisher.Session.Broadcast.ReadHealth().Ladder!.Rungs).Name);
+        stage.End();
+    }
+
+    [Fact]
+    public void Ladder_PictureOverMaxPixels_HasNoRungsAndSaysSo()
+    {
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"), maxPixels: 320 * 180 - 1);
+        var publisher = stage.Publish(Film);
+        publisher.Play(60, null);
+        var health = publisher.Publisher.Session.Broadcast.ReadHealth().Ladder!;
+        Assert.Empty(health.Rungs);
+        Assert.Contains(health.Notes, note => note.Contains("Ingest:MaxPixels", StringComparison.Ordinal));
+        Assert.Equal(0, stage.Budget.Used);
+        stage.End();
+    }
+
+    [Fact]
+    public void Ladder_ProgramThatAlwaysDies_IsWithdrawnAtADiscontinuityAndTriedAgainLessAndLessOften()
+    {
+        using var program = new Script("echo 'no such codec' >&2; exit 3");
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"), path: program.Path);
+        var publisher = stage.Publish(Film);
+        publisher.Play(25, null);
+        stage.Fail(1);
+        publisher.Play(50, null);
+        Assert.Equal([2, 1], stage.Sink.Periods.Select(period => period.Renditions.Count));
+        var problem = Assert.Single(stage.Problems(publisher), problem => problem.Code == "ladder_failed");
+        Assert.Contains("no such codec", problem.Message, StringComparison.Ordinal);
+        Assert.Equal(0, stage.Budget.Used);
+
+        stage.Node.Time.Advance(TimeSpan.FromMinutes(1));
+        publisher.Play(50, null);
+        Assert.Equal([2, 1, 2], stage.Sink.Periods.Select(period => period.Renditions.Count));
+        stage.Fail(2);
+        publisher.Play(50, null);
+        Assert.Equal(4, stage.Sink.Periods.Count);
+        // The second failure in a row waits twice as long.
+        stage.Node.Time.Advance(TimeSpan.FromMinutes(1));
+        publisher.Play(50, null);
+        Assert.Equal(4, stage.Sink.Periods.Count);
+        stage.Node.Time.Advance(TimeSpan.FromMinutes(1));
+        publisher.Play(50, null);
+        Assert.Equal(5, stage.Sink.Periods.Count);
+        stage.End();
+    }
+
+    private static TranscodingOptions Wanting(string ladder, string? channel = null, SourceMode source = SourceMode.Passthrough) => new()
+    {
+        Ladder = ladder, Channels = channel is null ? [] : [channel], Source = source,
+        // The clock is a false one, and runs faster than any ffmpeg.
+        HangTimeout = TimeSpan.FromMinutes(1), MaxBacklog = TimeSpan.FromMinutes(1),
+    };
+
+    /// <summary>A node with ladders, and what was seen of them.</summary>
+    private sealed class Stage : IDisposable
+    {
+        private readonly Ladders ladders;
+        private readonly object gate = new();
+        private readonly Dictionary<(int Period, string Name), int> pictures = [];
+        private readonly List<Player> players = [];
+        private int failures;
+
+        public Stage(TranscodingOptions options, long pixels = 1_000_000_000, int maxPixels = int.MaxValue, string? path = null)
+        {
+            var ffmpeg = path is null ? Tool.Ffmpeg : Tool.Ffmpeg with { Path = path };
+            Budget = new TranscodingBudget(pixels);
+            var ingest = new IngestOptions();
+            if (maxPixels < ingest.MaxPixels)
+                ingest.MaxPixels = maxPixels;
+            Node = new TestNode(ingest, sinks: new Sinks(Sink), ladders: node => new Ladders(options, ffmpeg, null, Budget, ingest, node.Pool, node.Time));
+            ladders = Node.Ladders!;
+            ladders.Happened += happened => Note(() => failures += happened.Kind == LadderEventKind.Failed ? 1 : 0);
+            Sink.OnPart = part => Note(() =>
+            {
+                var key = (Sink.Periods.Count - 1, Sink.Periods[^1].Renditions[part.Rendition].Name);
+                pictures[key] = pictures.GetValueOrDefault(key) + part.SampleCount;
+            });
+        }
+
+        public TestNode Node { get; }
+
+        /// <summary>Of the channel that a test is about.</summary>
+        public RecordingSink Sink { get; } = new();
+
+        public TranscodingBudget Budget { get; }
+
+        public Player Publish(Clip clip, string channel = "alice", uint milliseconds = 0)
+        {
+            var player = new Player(this, clip, channel, milliseconds);
+            players.Add(player);
+            return player;
+        }
+
+        public IReadOnlyList<HealthProblem> Problems(Player player) =>
+            Node.Directory.FindProblems(player.Publisher.Session.Broadcast.ReadHealth());
+
+        /// <summary>Waits until a rendition of the newest period has so many pictures.</summary>
+        public void Until(string name, int count) =>
+            Until(() => pictures.GetValueOrDefault((Sink.Periods.Count - 1, name)) >= count, $"{count} pictures of {name}");
+
+        /// <summary>Moves the clock over the back-off until a ladder has been given up so often.</summary>
+        public void Fail(int count)
+        {
+            lock (gate)
+            {
+                for (var left = 3000; failures < count; left--)
+                {
+                    Assert.True(left > 0, "The ladder was not given up.");
+                    Monitor.Wait(gate, 20);
+                    Node.Time.Advance(TimeSpan.FromSeconds(0.1));
+                }
+            }
+        }
+
+        /// <summary>Ends everything and demands that all is given back.</summary>
+        public void End()
+        {
+            foreach (var player in players)
+                player.Publisher.Close();
+            Node.Directory.Dispose();
+            ladders.Dispose();
+            Assert.Equal(0, Budget.Used);
+            Assert.Equal(0, Node.Pool.UsedBytes);
+        }
+
+        public void Dispose()
+        {
+            Node.Dispose();
+            ladders.Dispose();
+        }
+
+        private void Note(Action change)
+        {
+            lock (gate)
+            {
+                change();
+                Monitor.PulseAll(gate);
+            }
+        }
+
+        private void Until(Func<bool> holds, string what)
+        {
+            var deadline = DateTime.UtcNow.AddSeconds(60);
+            lock (gate)
+            {
+                while (!holds())
+                {
+                    var left = deadline - DateTime.UtcNow;
+                    Assert.True(left > TimeSpan.Zero && Monitor.Wait(gate, left), $"{what} did not come.");
+                }
+            }
+        }
+    }
+
+    /// <summary>One channel's sink is looked at; those of others take what they get.</summary>
+    private sealed class Sinks(RecordingSink first) : IBroadcastSinkFactory
+    {
+        public IBroadcastSink Open(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt) =>
+            (channel == TestNode.Channel ? first : new RecordingSink()).Open(channel, broadcast, contract, startedAt);
+    }
+
+    /// <summary>A publisher that goes on when a rung has followed.</summary>
+    private sealed class Player
+    {
+        private readonly Stage stage;
+        private readonly IReadOnlyList<ClipUnit> units;
+        private readonly uint start;
+        private int next;
+
+        public Player(Stage stage, Clip clip, string channel, uint milliseconds)
+        {
+            this.stage = stage;
+            units = clip.Tracks[0].Units;
+            start = milliseconds;
+            Publisher = stage.Node.Publish(TestNode.Name(channel));
+            Publisher.Metadata(video: true, audio: false);
+            Publisher.VideoHeader(clip.Video!.Configuration.ToArray());
+        }
+
+        public TestPublisher Publisher { get; }
+
+        /// <summary>Publishes some pictures, the clip over and over.</summary>
+        /// <param name="count">How many.</param>
+        /// <param name="follower">The rendition of the newest period that may be a second behind, or null.</param>
+        public void Play(int count, string? follower)
+        {
+            var played = 0;
+            for (; count > 0; count--, next++)
+            {
+                stage.Node.Time.Advance(TimeSpan.FromMilliseconds(40));
+                var unit = units[next % units.Count];
+                Publisher.RawPicture(start + (uint)(next * 40), unit.Sample.IsSync, unit.Bytes);
+                Assert.Null(Publisher.Rejection);
+                if (follower is not null && ++played % 25 == 0 && played > 25)
+                    stage.Until(follower, played - 25);
+            }
+        }
+    }
+}
