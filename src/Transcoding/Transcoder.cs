@@ -192,49 +192,59 @@ public sealed class Transcoder : IDisposable
     /// <summary>The supervisor's thread: one child after the other.</summary>
     private void Supervise()
     {
-        var policy = new RestartPolicy();
         string? reason;
+        try
+        {
+            reason = RunChildren();
+        }
+#pragma warning disable CA1031 // The outermost loop: a fault of ours, or of the sink's, ends this ladder and nothing else.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            reason = $"its output could not be taken: {fault.GetType().Name}: {fault.Message}";
+        }
+        lock (gate)
+        {
+            isOver = true;
+            child = null;
+            buffer.Clear();
+            Monitor.PulseAll(gate);
+        }
+        if (!isDisposed)
+            SetState(reason is null ? TranscoderState.Ended : TranscoderState.Failed, reason);
+        ended.TrySetResult();
+    }
+
+    /// <summary>One child after the other. Null when the last one finished what was fed, else why there is no other.</summary>
+    private string? RunChildren()
+    {
+        var policy = new RestartPolicy();
         SetState(TranscoderState.Starting, null);
         while (true)
         {
             var startedAt = time.GetTimestamp();
             var before = outputUnits;
-            var outcome = RunChild();
-            reason = outcome;
+            var reason = RunChild();
             lock (gate)
             {
                 // Finished, and all of it came out; or there is no use in another try for a tail that nobody may wait for.
                 if (isDisposed || (isFinishing && !buffer.HasNext))
-                {
-                    reason = null;
-                    break;
-                }
+                    return null;
             }
-            if (outcome is null)
+            if (reason is null)
             {
                 Renewals++;
                 continue;
             }
             var lived = time.GetElapsedTime(startedAt);
             if (!policy.TryNext(lived, outputUnits > before, out var delay))
-            {
-                reason = string.Create(CultureInfo.InvariantCulture, $"ffmpeg failed {RestartPolicy.MaxQuickDeaths} times in a row; at last {reason}");
-                break;
-            }
+                return string.Create(CultureInfo.InvariantCulture, $"ffmpeg failed {RestartPolicy.MaxQuickDeaths} times in a row; at last {reason}");
             lock (gate)
                 restarts++;
             SetState(TranscoderState.Restarting, $"ffmpeg is started again, because {reason}");
             if (delay > TimeSpan.Zero)
                 Wait(delay);
         }
-        lock (gate)
-        {
-            isOver = true;
-            buffer.Clear();
-        }
-        if (!isDisposed)
-            SetState(reason is null ? TranscoderState.Ended : TranscoderState.Failed, reason);
-        ended.TrySetResult();
     }
 
     private void Wait(TimeSpan delay)

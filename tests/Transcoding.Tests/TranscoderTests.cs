@@ -39,6 +39,31 @@ public sealed class TranscoderTests
         Assert.Equal(0, pool.UsedBytes);
     }
 
+    /// <summary>A fault of the sink's ends this ladder, with words, and nothing else.</summary>
+    [Fact]
+    public async Task Sink_Throws_LadderFailsAndTheProcessLives()
+    {
+        var clip = Clip.Pictures();
+        var sink = new ThrowingSink();
+        using var arena = new MediaArena(new MediaBlockPool());
+        using var transcoder = new Transcoder(Plan(clip), Options, Tool.Ffmpeg, new MediaBlockPool(), sink, TimeProvider.System);
+        Feed(transcoder, clip.Units(arena, 100));
+        await transcoder.Completion.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        Assert.Equal(TranscoderState.Failed, transcoder.Status.State);
+        Assert.Contains("no room for it", transcoder.Status.Reason, StringComparison.Ordinal);
+    }
+
+    private sealed class ThrowingSink : ITranscoderSink
+    {
+        public void OnFormat(int rung, TrackFormat format) => throw new ArgumentException("no room for it");
+
+        public void OnUnit(int rung, in AccessUnit unit) => throw new InvalidOperationException("a unit without a format");
+
+        public void OnState(TranscoderState state, string? reason)
+        {
+        }
+    }
+
     /// <summary>Killed three times in mid-GOP: what was given out goes on behind itself with a key frame, and no frame comes twice.</summary>
     [Fact]
     public async Task Kill_InMidGop_GoesOnWhereItWas()
