@@ -27,7 +27,8 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
         await page.ScreenshotAsync($"{name}-playing");
 
         output.WriteLine($"Latency {latency:0.00} s, stalls {await page.EvaluateAsync<int>("window.millrace.stalls")}, dropped {await page.EvaluateAsync<int>("window.millrace.droppedFrames")}");
-        Assert.InRange(latency, 0.3, 6);
+        // Without low latency it would begin three target durations behind, and a part of a segment more.
+        Assert.InRange(latency, 0.3, 7.5);
         Assert.Equal(640, await page.EvaluateAsync<int>("document.querySelector('video').videoWidth"));
         await AssertNoErrorsAsync(page);
         Assert.Empty(page.Exceptions);
@@ -53,11 +54,16 @@ public sealed class WatchPageTests(Browser browser, ITestOutputHelper output) : 
         // The page joined at the first segment, so its clock counts from the first picture, which left here at a known time.
         var values = await page.EvaluateAsync<double[]>("() => [Date.now() / 1000, document.querySelector('video').currentTime, window.millrace.latencySeconds]");
         var real = values[0] - (publisher.StartedAt.ToUnixTimeMilliseconds() / 1000.0) - FlvTags.Lead - values[1];
+        // What a busy machine lets the first picture wait before it is read is not in the server's dates, so the page cannot know it.
+        var viewer = await HlsViewer.TuneInAsync(server, "exact");
+        var first = (await viewer.Video.LoadAsync()).Segments[0];
+        Assert.Equal(0, first.Number);
+        var unread = (first.ProgramDateTime!.Value - publisher.StartedAt).TotalSeconds - FlvTags.Lead;
         await stop.CancelAsync();
         await sending.ContinueWith(static _ => { }, TaskScheduler.Default);
-        output.WriteLine($"Shown {values[2]:0.00} s, real {real:0.00} s from the encoder's socket to the screen's clock");
+        output.WriteLine($"Shown {values[2]:0.00} s, real {real:0.00} s from the encoder's socket to the screen's clock, {unread:0.00} s of them before the server read it");
         // Shown in steps of a tenth, renewed twice a second.
-        Assert.InRange(values[2], real - 0.4, real + 0.4);
+        Assert.InRange(values[2], real - Math.Max(0, unread) - 0.4, real + 0.4);
         Assert.InRange(real, 0.5, 6);
     }
 

@@ -32,6 +32,12 @@ test('ServerClock_LocalClockFiveSecondsBehind_IsFoundMoreExactlyWithEachAnswer',
   assert.ok(Math.abs(clock.offsetMs - 5000) < 150, `${clock.offsetMs}`);
 });
 
+test('ServerClock_HeaderIsASecondOld_LocalClockIsStillTrusted', () => {
+  const clock = new ServerClock();
+  clock.observe(10_000, 11_600, 11_650);
+  assert.equal(clock.offsetMs, 0);
+});
+
 test('ServerClock_ClockWasSet_ForgetsTheOldBounds', () => {
   const clock = new ServerClock();
   clock.observe(10_000, 10_300, 10_350);
