@@ -11,6 +11,9 @@ internal static class DeliveryMetrics
     private static long held;
     private static long failing;
     private static long replays;
+    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet"];
+    // Boxed once: one answer in a thousand has a status that is not here.
+    private static readonly Dictionary<int, object> Statuses = new() { [200] = 200, [206] = 206, [304] = 304, [404] = 404 };
 
     public static readonly Counter<long> SpoolBytes = Meter.CreateCounter<long>("millrace.spool.written", "By", "Bytes of media and journals written to disk.");
     public static readonly Counter<long> SpoolDropped = Meter.CreateCounter<long>("millrace.spool.dropped", "{segment}", "Segments lost because the disk did not take them.");
@@ -31,6 +34,10 @@ internal static class DeliveryMetrics
     {
         // The static constructor has done it by now.
     }
+
+    /// <summary>A request has been answered.</summary>
+    public static void CountResponse(MediaObject kind, int status) =>
+        Responses.Add(1, new("kind", KindNames[(int)kind]), new("status", Statuses.TryGetValue(status, out var boxed) ? boxed : status));
 
     public static void AddMemory(long bytes) => Interlocked.Add(ref memoryBytes, bytes);
 

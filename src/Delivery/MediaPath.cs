@@ -38,6 +38,9 @@ internal readonly ref struct MediaPath
     /// <summary>What it names.</summary>
     public MediaObject Object { get; private init; }
 
+    /// <summary>It names a thumbnail, a sprite sheet or their index.</summary>
+    public bool IsPicture => Object is MediaObject.Preview or MediaObject.SpriteIndex or MediaObject.SpriteSheet;
+
     /// <summary>The channel of <c>/live/{channel}/…</c>, else empty.</summary>
     public ReadOnlySpan<char> Channel { get; private init; }
 

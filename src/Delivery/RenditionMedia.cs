@@ -32,6 +32,9 @@ internal sealed class RenditionMedia
         Spool = new SpoolTrack(broadcast.Directory, name, broadcast.FileDuration);
     }
 
+    /// <summary>The broadcast that it belongs to.</summary>
+    public OriginBroadcast Broadcast => broadcast;
+
     /// <summary>Its name in paths.</summary>
     public string Name { get; }
 

@@ -53,7 +53,7 @@ internal static class PreviewResponse
             await MediaEndpoint.FailAsync(context, Kind, StatusCodes.Status404NotFound, "There is no such sprite sheet, or no more.\n");
             return;
         }
-        if (!Begin(context, Kind, MediaEndpoint.MediaETag, MediaEndpoint.Immutable))
+        if (!Begin(context, Kind, MediaDecisions.MediaETag, Freshness.Immutable))
             return;
         context.Response.ContentLength = bytes.Length;
         if (HttpMethods.IsHead(context.Request.Method))
@@ -72,7 +72,7 @@ internal static class PreviewResponse
         response.StatusCode = isKnown ? StatusCodes.Status304NotModified : StatusCodes.Status200OK;
         if (!isKnown)
             response.ContentType = "image/jpeg";
-        MediaEndpoint.Count(kind, response.StatusCode);
+        DeliveryMetrics.CountResponse(kind, response.StatusCode);
         return !isKnown;
     }
 

@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Millrace.Delivery;
+
+/// <summary>
+/// An answer as it was decided, once for every way out: status, headers and what the body is. It holds no reference to
+/// media; whoever sends the body opens it piece by piece, and sends none to a HEAD (<see cref="HasBody"/>).
+/// </summary>
+internal readonly record struct MediaAnswer
+{
+    /// <summary>What was asked for.</summary>
+    public MediaObject Kind { get; init; }
+
+    /// <summary>The status.</summary>
+    public int Status { get; init; }
+
+    /// <summary>Content-Type, or null.</summary>
+    public string? ContentType { get; init; }
+
+    /// <summary>Content-Length; null when there is none, or when the length is not known yet.</summary>
+    public long? ContentLength { get; init; }
+
+    /// <summary>Cache-Control.</summary>
+    public string CacheControl { get; init; }
+
+    /// <summary>ETag, or null.</summary>
+    public string? ETag { get; init; }
+
+    /// <summary>Content-Range, or null.</summary>
+    public string? ContentRange { get; init; }
+
+    /// <summary>Content-Encoding, or null.</summary>
+    public string? ContentEncoding { get; init; }
+
+    /// <summary>Accept-Ranges: bytes.</summary>
+    public bool TakesRanges { get; init; }
+
+    /// <summary>Vary: Accept-Encoding.</summary>
+    public bool VariesByEncoding { get; init; }
+
+    /// <summary>The whole body, piece by piece, when it is not a segment's.</summary>
+    public ReadOnlyMemory<byte>[] Pieces { get; init; }
+
+    /// <summary>The segment of which bytes are sent, or null.</summary>
+    public StoredSegment? Segment { get; init; }
+
+    /// <summary>First byte of the segment that is sent.</summary>
+    public int From { get; init; }
+
+    /// <summary>The byte behind the last one that is sent.</summary>
+    public int To { get; init; }
+
+    /// <summary>Whether a body belongs to it at all; one that answers a HEAD is left out nevertheless.</summary>
+    public bool HasBody => Status != StatusCodes.Status304NotModified && (IsRunning || ContentLength > 0);
+
+    /// <summary>The segment grows while it is sent: the body ends with the segment.</summary>
+    public bool IsRunning { get; init; }
+}

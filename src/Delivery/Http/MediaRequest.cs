@@ -1,0 +1,48 @@
+using Microsoft.AspNetCore.Http;
+
+namespace Millrace.Delivery;
+
+/// <summary>
+/// What a GET or HEAD says about a media object, taken apart by whoever read it: Kestrel or <see cref="RequestHead"/>.
+/// Absent headers are empty.
+/// </summary>
+internal readonly ref struct MediaRequest
+{
+    /// <summary>The path, decoded.</summary>
+    public ReadOnlySpan<char> Path { get; init; }
+
+    /// <summary>The query without its question mark.</summary>
+    public ReadOnlySpan<char> Query { get; init; }
+
+    /// <summary>If-None-Match.</summary>
+    public ReadOnlySpan<char> IfNoneMatch { get; init; }
+
+    /// <summary>Range.</summary>
+    public ReadOnlySpan<char> Range { get; init; }
+
+    /// <summary>If-Range is there, whatever it says.</summary>
+    public bool HasIfRange { get; init; }
+
+    /// <summary>If-Range.</summary>
+    public ReadOnlySpan<char> IfRange { get; init; }
+
+    /// <summary>Accept-Encoding.</summary>
+    public ReadOnlySpan<char> AcceptEncoding { get; init; }
+
+    /// <summary>The request that Kestrel has read.</summary>
+    public static MediaRequest Of(HttpRequest request)
+    {
+        var headers = request.Headers;
+        var query = request.QueryString.Value;
+        return new MediaRequest
+        {
+            Path = request.Path.Value,
+            Query = query is { Length: > 1 } ? query.AsSpan(1) : default,
+            IfNoneMatch = headers.IfNoneMatch.ToString(),
+            Range = headers.Range.ToString(),
+            HasIfRange = headers.IfRange.Count > 0,
+            IfRange = headers.IfRange.ToString(),
+            AcceptEncoding = headers.AcceptEncoding.ToString(),
+        };
+    }
+}
