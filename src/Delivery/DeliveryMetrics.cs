@@ -9,6 +9,7 @@ internal static class DeliveryMetrics
     private static long memoryBytes;
     private static long broadcasts;
     private static long held;
+    private static long direct;
     private static long failing;
     private static long replays;
     private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet"];
@@ -20,6 +21,8 @@ internal static class DeliveryMetrics
     public static readonly Counter<long> Responses = Meter.CreateCounter<long>("millrace.delivery.responses", "{response}", "Answered media requests, by kind of object and status.");
     public static readonly Counter<long> SentBytes = Meter.CreateCounter<long>("millrace.delivery.sent", "By", "Media and playlist bytes sent.");
 
+    public static readonly Counter<long> HandedOver = Meter.CreateCounter<long>("millrace.http.handed_over", "{connection}", "Connections that the direct path gave to Kestrel.");
+
     static DeliveryMetrics()
     {
         Meter.CreateObservableGauge("millrace.origin.memory", () => Volatile.Read(ref memoryBytes), "By", "Media held in memory.");
@@ -27,6 +30,7 @@ internal static class DeliveryMetrics
         Meter.CreateObservableGauge("millrace.spool.failing", () => Volatile.Read(ref failing), "{disk}", "1 while the disk does not take media.");
         Meter.CreateObservableGauge("millrace.replays", () => Volatile.Read(ref replays), "{replay}", "Replays that can be watched.");
         Meter.CreateObservableGauge("millrace.delivery.held", () => Volatile.Read(ref held), "{request}", "Requests that wait for the future.");
+        Meter.CreateObservableGauge("millrace.http.direct", () => Volatile.Read(ref direct), "{connection}", "Connections of the direct path.");
     }
 
     /// <summary>Makes every instrument known, so that a scrape finds them all at 0 before the first broadcast.</summary>
@@ -46,6 +50,8 @@ internal static class DeliveryMetrics
     public static void AddFailing(int count) => Interlocked.Add(ref failing, count);
 
     public static void AddReplays(int count) => Interlocked.Add(ref replays, count);
+
+    public static void AddDirect(int count) => Interlocked.Add(ref direct, count);
 
     public static void AddHeld(int count) => Interlocked.Add(ref held, count);
 }

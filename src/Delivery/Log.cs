@@ -26,6 +26,12 @@ internal static partial class Log
     [LoggerMessage(8007, LogLevel.Warning, "The disk is full and there is no replay to remove; broadcast {Broadcast} of {Channel} cannot be rewound as far any more")]
     public static partial void RoomMadeByRewinding(this ILogger logger, string broadcast, string channel);
 
+    [LoggerMessage(8090, LogLevel.Error, "A media connection failed")]
+    public static partial void DirectConnectionFailed(this ILogger logger, Exception exception);
+
+    [LoggerMessage(8091, LogLevel.Warning, "HTTP connections wait a second: none can be accepted (errno {Error}); raise the limit of open files or lower Http:MaxConnections")]
+    public static partial void DirectAcceptPaused(this ILogger logger, int error);
+
     [LoggerMessage(8101, LogLevel.Warning, "There are no thumbnails and no sprite sheets, because ffmpeg is not in PATH: apt-get install ffmpeg, or Preview:Interval=off")]
     public static partial void PreviewsNeedFfmpeg(this ILogger logger);
 

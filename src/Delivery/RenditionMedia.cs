@@ -270,6 +270,16 @@ internal sealed class RenditionMedia
         return file?.Open(offset, to - from);
     }
 
+    /// <summary>The same without a disk's help: false when a file has to be opened first.</summary>
+    public bool TryOpenNow(StoredSegment segment, int from, int to, out SegmentBytes? piece)
+    {
+        SpoolFile? file;
+        long offset;
+        lock (gate)
+            piece = segment.Open(from, to, out file, out offset);
+        return piece is not null || file is null || file.TryOpenNow(offset, to - from, out piece);
+    }
+
     /// <summary>Spooler: the chunks to write, with a reference each; null when it need not be written any more.</summary>
     public MediaChunk[]? TakeForSpool(StoredSegment segment)
     {

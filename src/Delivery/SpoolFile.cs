@@ -114,6 +114,23 @@ internal sealed class SpoolFile
         }
     }
 
+    /// <summary>The same without a disk's help: false when the file has to be opened first.</summary>
+    public bool TryOpenNow(long offset, int length, out SegmentBytes? piece)
+    {
+        piece = null;
+        lock (gate)
+        {
+            if (isRetired)
+                return true;
+            if (isSealed)
+                return false;
+            var added = false;
+            handle!.DangerousAddRef(ref added);
+            piece = new SegmentBytes(handle, offset, length);
+            return true;
+        }
+    }
+
     /// <summary>No further segment comes. True when that ends the file: then the caller retires it.</summary>
     public bool Seal()
     {

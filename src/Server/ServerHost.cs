@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -7,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Millrace.Delivery;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
 
@@ -39,7 +41,7 @@ public static class ServerHost
         builder.Services.AddSingleton<ServerAddresses>();
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
-        AddKestrel(builder.WebHost, configuration.Get<HttpOptions>());
+        AddKestrel(builder, configuration.Get<HttpOptions>(), roles);
         Roles.Add(builder.Services, configuration, roles, demo);
 
         var app = builder.Build();
@@ -81,9 +83,9 @@ public static class ServerHost
         services.AddSingleton(typeof(Microsoft.Extensions.Options.IOptions<>).MakeGenericType(section.Type), Activator.CreateInstance(wrapper, value)!);
     }
 
-    private static void AddKestrel(IWebHostBuilder host, HttpOptions options)
+    private static void AddKestrel(WebApplicationBuilder builder, HttpOptions options, NodeRoles roles)
     {
-        host.UseKestrelCore().ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxConcurrentConnections = options.MaxConnections;
@@ -100,6 +102,14 @@ public static class ServerHost
             else
                 kestrel.ListenAnyIP(options.Port);
         });
+        // A relay's objects are not in an origin's store: Kestrel answers them.
+        if (roles == NodeRoles.Relay || !options.DirectMedia || !DirectTransport.IsSupported)
+            return;
+        // The transport that is registered last is asked first.
+        var limits = new DirectLimits(options.MaxConnections, options.KeepAlive, options.HeaderTimeout);
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
+            provider.GetRequiredService<OriginStore>(), limits, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IMemoryPoolFactory<byte>>(), provider.GetRequiredService<ILoggerFactory>()));
     }
 
     private static int HttpPortOf(IServer server) =>

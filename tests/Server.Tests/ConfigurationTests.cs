@@ -87,7 +87,9 @@ public sealed class ConfigurationTests
     {
         var path = Path.Combine(RepositoryRoot(), "docs", "millrace.sample.json");
         var sample = new ConfigurationBuilder().AddJsonFile(path).Build();
-        var written = sample.AsEnumerable().Where(entry => entry.Value is not null).ToDictionary(entry => entry.Key, entry => entry.Value!);
+        // What JSON calls true comes as True.
+        var written = sample.AsEnumerable().Where(entry => entry.Value is not null)
+            .ToDictionary(entry => entry.Key, entry => bool.TryParse(entry.Value, out var flag) ? flag ? "true" : "false" : entry.Value!);
         var defaults = OptionSections.All.SelectMany(section => OptionLeaf.Of(section)
             .Select(leaf => (leaf.Key, Value: leaf.Show(Activator.CreateInstance(section.Type)!)))).ToDictionary(entry => entry.Key, entry => entry.Value);
         Assert.Equal(defaults.OrderBy(entry => entry.Key, StringComparer.Ordinal), written.OrderBy(entry => entry.Key, StringComparer.Ordinal));

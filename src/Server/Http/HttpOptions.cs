@@ -26,4 +26,10 @@ public sealed class HttpOptions
     /// <summary>How long a request's head may take to arrive, 1 s to 5 min. Default 10 s: players send it in one packet.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan HeaderTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// Media over plain HTTP/1.1 are answered on the connection's own socket in front of Kestrel, which gets everything else.
+    /// Default true: half the processor time for a part, a quarter for a large segment. False lets Kestrel answer everything.
+    /// </summary>
+    public bool DirectMedia { get; set; } = true;
 }

@@ -1,0 +1,370 @@
+using Millrace.Timeline;
+
+namespace Millrace.Delivery;
+
+/// <summary>What a direct connection is doing.</summary>
+internal enum DirectState
+{
+    /// <summary>Accepted, and not watched yet.</summary>
+    New,
+
+    /// <summary>Between requests, or in the middle of a head.</summary>
+    Idle,
+
+    /// <summary>Its request waits for the future.</summary>
+    Held,
+
+    /// <summary>Its response waits for the socket, or for its turn.</summary>
+    Sending,
+
+    /// <summary>A pool thread sends for it what the disk has to bring first.</summary>
+    Cold,
+
+    /// <summary>Closed, or Kestrel's.</summary>
+    Gone,
+}
+
+/// <summary>
+/// One connection of the direct path: looks at what has been received, answers requests for media, and gives the connection
+/// to Kestrel with the first thing that is anything else.
+/// </summary>
+/// <remarks>
+/// Received bytes stay in the kernel until their request is answered: a held request and a connection at rest own no buffer,
+/// what is handed over has all its bytes, and whoever sends requests faster than they are answered fills his own window.
+/// Everything here runs on the loop's thread, but for <see cref="IThreadPoolWorkItem.Execute"/> and the end of a wait, which
+/// post the connection back.
+/// </remarks>
+internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThreadPoolWorkItem, IDisposable
+{
+    // A head comes in one packet or a few; one that comes byte by byte is read by who keeps what he has read.
+    private const int MaxLooks = 8;
+
+    // Requests that are answered before the others' turn.
+    private const int MaxTurns = 16;
+
+    private Outgoing? outgoing;
+    private MediaHold? hold;
+    private CancellationTokenSource? limit;
+    private Task waiting = Task.CompletedTask;
+    private TimelineWait wait;
+    private volatile bool isWaitOver;
+    private PushResult coldResult;
+    private long since;
+    private long acknowledged;
+    private int looks;
+    private bool isReadable;
+    private bool isPeerDone;
+    private bool wasWritable;
+    private bool isDoomed;
+
+    /// <summary>Its socket.</summary>
+    public int Descriptor => descriptor;
+
+    /// <summary>What it is doing.</summary>
+    public DirectState State { get; private set; }
+
+    /// <summary>It waits for nothing but its client.</summary>
+    public bool IsAtRest => State == DirectState.Idle && looks == 0;
+
+    /// <summary>It is watched from now on.</summary>
+    public void Start()
+    {
+        State = DirectState.Idle;
+        since = loop.Now;
+    }
+
+    /// <summary>Something happened to the socket; each change is told once.</summary>
+    public void OnEvent(int events)
+    {
+        if ((events & (LinuxCalls.EpollErr | LinuxCalls.EpollHup)) != 0)
+        {
+            Dispose();
+            return;
+        }
+        if ((events & LinuxCalls.EpollReadHup) != 0)
+        {
+            isPeerDone = true;
+            // Nobody is there for whom to wait.
+            if (State == DirectState.Held)
+            {
+                Dispose();
+                return;
+            }
+        }
+        isReadable |= (events & (LinuxCalls.EpollIn | LinuxCalls.EpollReadHup)) != 0;
+        if ((events & LinuxCalls.EpollOut) != 0)
+        {
+            wasWritable = true;
+            if (State == DirectState.Sending)
+                Push();
+        }
+        Go();
+    }
+
+    /// <summary>It was posted: a wait is over, a pool thread is done, or its turn has come again.</summary>
+    public void OnPosted()
+    {
+        switch (State)
+        {
+            case DirectState.Held when isWaitOver:
+                EndHold();
+                break;
+            case DirectState.Cold:
+                EndCold();
+                break;
+            case DirectState.Sending:
+                Push();
+                break;
+            case DirectState.Gone:
+                limit?.Dispose();
+                limit = null;
+                return;
+        }
+        Go();
+    }
+
+    /// <summary>Once a second: time-outs.</summary>
+    public void OnTick()
+    {
+        var elapsed = loop.Time.GetElapsedTime(since, loop.Now);
+        switch (State)
+        {
+            case DirectState.Idle when looks > 0 && elapsed >= loop.Limits.HeaderTimeout:
+                HandOver();
+                break;
+            case DirectState.Idle when elapsed >= loop.Limits.KeepAlive || (loop.IsDraining && IsAtRest):
+                Dispose();
+                break;
+            case DirectState.Sending when elapsed >= DirectLimits.SlowWindow:
+                var taken = outgoing!.Pushed - LinuxCalls.Unacknowledged(descriptor);
+                if (taken - acknowledged < DirectLimits.SlowBytes)
+                    Dispose();
+                acknowledged = taken;
+                since = loop.Now;
+                break;
+        }
+    }
+
+    /// <summary>Ends the connection, or sees to it that it ends when the pool thread is done with it.</summary>
+    public void Dispose()
+    {
+        if (State == DirectState.Cold)
+        {
+            isDoomed = true;
+            return;
+        }
+        if (State == DirectState.Gone)
+            return;
+        State = DirectState.Gone;
+        limit?.Cancel();
+        Release();
+        loop.Forget(this);
+        LinuxCalls.Close(descriptor);
+        loop.Listener.Left();
+    }
+
+    /// <summary>The disk's turn: on a pool thread, which alone has the connection now.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        try
+        {
+            coldResult = outgoing!.PushCold(descriptor);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            // Nobody else's, as in the loop.
+            loop.Report(fault);
+            coldResult = PushResult.Failed;
+        }
+        loop.Post(this);
+    }
+
+    private void Go()
+    {
+        for (var turn = 0; State == DirectState.Idle && isReadable; turn++)
+        {
+            if (turn == MaxTurns)
+            {
+                loop.Again(this);
+                return;
+            }
+            Serve();
+        }
+    }
+
+    private void Serve()
+    {
+        switch (Look(out var received, out var head))
+        {
+            case HeadStatus.Foreign:
+                HandOver();
+                return;
+            case HeadStatus.Incomplete:
+                if (received == 0)
+                    return;
+                if (looks++ == 0)
+                    since = loop.Now;
+                if (looks > MaxLooks || isPeerDone)
+                    HandOver();
+                return;
+        }
+        looks = 0;
+        var request = head.ToRequest(loop.Scratch.Text);
+        // A name that says nothing to us may say something to others; and a sprite sheet's bytes are read from a disk.
+        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsPicture)
+        {
+            HandOver();
+            return;
+        }
+        // What is not there, or not open, is Kestrel's to say or to open.
+        if (loop.Listener.Decisions.Find(path, out _) is not { } broadcast)
+        {
+            HandOver();
+            return;
+        }
+        broadcast.Touch();
+        if (MediaDecisions.TryAnswer(request, path, broadcast, out var answer, out var first))
+            Answer(head, received, answer);
+        else if (!TryHold(first, out var already))
+            Answer(head, received, MediaDecisions.After(request, first, already));
+    }
+
+    /// <summary>Looks at what has been received. Incomplete with nothing received: there is nothing to do now.</summary>
+    private unsafe HeadStatus Look(out int received, out RequestHead head)
+    {
+        head = default;
+        received = (int)LinuxCalls.Peek(descriptor, loop.Scratch.Input, LoopScratch.LookBytes);
+        if (received > 0)
+        {
+            // Less than there was room for: that was all. Unless the end follows, of which no further event tells.
+            if (received < LoopScratch.LookBytes && !isPeerDone)
+                isReadable = false;
+            return RequestHead.TryRead(new ReadOnlySpan<byte>(loop.Scratch.Input, received), out head);
+        }
+        if (received < 0 && LinuxCalls.LastError == LinuxCalls.ErrorAgain)
+            isReadable = false;
+        else if (received == 0 || LinuxCalls.LastError != LinuxCalls.ErrorInterrupted)
+            Dispose();
+        received = 0;
+        return HeadStatus.Incomplete;
+    }
+
+    private void Answer(in RequestHead head, int received, in MediaAnswer answer)
+    {
+        // Of unknown length, or too long a playlist for one piece.
+        if (answer.IsRunning || answer.Pieces is { Length: > 1 })
+        {
+            HandOver();
+            return;
+        }
+        if (LinuxCalls.Discard(descriptor, head.Length) != head.Length)
+        {
+            Dispose();
+            return;
+        }
+        isReadable |= received > head.Length;
+        DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
+        outgoing = loop.Scratch.Take();
+        outgoing.Begin(answer, withBody: !head.IsHead, loop.Scratch.Date, head.Closes || loop.IsDraining);
+        State = DirectState.Sending;
+        since = loop.Now;
+        acknowledged = 0;
+        Push();
+    }
+
+    private unsafe void Push()
+    {
+        wasWritable = false;
+        switch (outgoing!.Push(descriptor, loop.Scratch.Slices))
+        {
+            case PushResult.Done when outgoing.Closes:
+                // What came behind the last request would turn the end into a reset, and the response might be lost to it.
+                LinuxCalls.Discard(descriptor, int.MaxValue);
+                LinuxCalls.ShutDown(descriptor);
+                Dispose();
+                break;
+            case PushResult.Done:
+                Release();
+                State = DirectState.Idle;
+                since = loop.Now;
+                break;
+            case PushResult.Paused:
+                loop.Again(this);
+                break;
+            case PushResult.Cold:
+                State = DirectState.Cold;
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+                break;
+            case PushResult.Failed:
+                Dispose();
+                break;
+        }
+    }
+
+    private void EndCold()
+    {
+        State = DirectState.Sending;
+        if (isDoomed || coldResult == PushResult.Failed)
+            Dispose();
+        // Room that the socket got while the pool thread was at it is not told again.
+        else if (coldResult != PushResult.Blocked || wasWritable)
+            Push();
+    }
+
+    /// <summary>True when it waits now; false when there is nothing to wait for, with the result.</summary>
+    private bool TryHold(MediaHold first, out TimelineWait already)
+    {
+        already = default;
+        limit = new CancellationTokenSource(first.Limit, loop.Time);
+        var pending = first.WaitAsync(limit.Token);
+        if (pending.IsCompleted)
+        {
+            already = pending.Result;
+            limit.Dispose();
+            limit = null;
+            return false;
+        }
+        hold = first;
+        isWaitOver = false;
+        State = DirectState.Held;
+        waiting = WaitAsync(pending);
+        if (isPeerDone)
+            Dispose();
+        return true;
+    }
+
+    private async Task WaitAsync(ValueTask<TimelineWait> pending)
+    {
+        wait = await pending.ConfigureAwait(false);
+        isWaitOver = true;
+        loop.Post(this);
+    }
+
+    /// <summary>The wait is over: the request is still where it was.</summary>
+    private void EndHold()
+    {
+        limit!.Dispose();
+        limit = null;
+        State = DirectState.Idle;
+        if (Look(out var received, out var head) == HeadStatus.Complete)
+            Answer(head, received, MediaDecisions.After(head.ToRequest(loop.Scratch.Text), hold!, wait));
+        else
+            Dispose();
+        hold = null;
+    }
+
+    private void HandOver()
+    {
+        State = DirectState.Gone;
+        loop.Forget(this);
+        loop.Listener.HandOver(descriptor);
+    }
+
+    private void Release()
+    {
+        if (outgoing is null)
+            return;
+        loop.Scratch.Return(outgoing);
+        outgoing = null;
+    }
+}

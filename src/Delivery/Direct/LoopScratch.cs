@@ -1,0 +1,57 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Millrace.Delivery;
+
+/// <summary>What the connections of one loop use in turn: so that a connection at rest owns next to nothing.</summary>
+internal sealed unsafe class LoopScratch : IDisposable
+{
+    /// <summary>Bytes that are looked at in one go: one more than the longest head, so that a longer one is seen to be.</summary>
+    public const int LookBytes = RequestHead.MaxBytes + 1;
+
+    // Responses that wait for their sockets keep theirs; what comes back beyond this many is left to the collector.
+    private const int MaxSpare = 64;
+
+    private readonly Stack<Outgoing> spare = new();
+    private readonly byte[] date = new byte[29];
+    private long dateDue = long.MinValue;
+
+    /// <summary>Received bytes.</summary>
+    public byte* Input { get; } = (byte*)NativeMemory.Alloc(LookBytes);
+
+    /// <summary>A gathered send's slices.</summary>
+    public LinuxCalls.Slice* Slices { get; } = (LinuxCalls.Slice*)NativeMemory.Alloc(LinuxCalls.MaxSlices, (nuint)sizeof(LinuxCalls.Slice));
+
+    /// <summary>A head's texts as characters.</summary>
+    public char[] Text { get; } = new char[RequestHead.MaxBytes];
+
+    /// <summary>Date's value.</summary>
+    public ReadOnlySpan<byte> Date => date;
+
+    /// <summary>Sets the date, a few times a second.</summary>
+    public void Tick(TimeProvider time, long now)
+    {
+        if (now < dateDue)
+            return;
+        dateDue = now + time.TimestampFrequency / 4;
+        Encoding.ASCII.GetBytes(time.GetUtcNow().ToString("R", CultureInfo.InvariantCulture), date);
+    }
+
+    /// <summary>A response to fill.</summary>
+    public Outgoing Take() => spare.TryPop(out var outgoing) ? outgoing : new Outgoing();
+
+    /// <summary>A response that is done with.</summary>
+    public void Return(Outgoing outgoing)
+    {
+        outgoing.Clear();
+        if (spare.Count < MaxSpare)
+            spare.Push(outgoing);
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.Free(Input);
+        NativeMemory.Free(Slices);
+    }
+}

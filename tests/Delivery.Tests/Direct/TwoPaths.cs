@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Millrace.Delivery.Tests;
+
+/// <summary>One origin behind two servers, set up as the binary sets up its own: with the direct path in front of Kestrel, and without it.</summary>
+internal sealed partial class TwoPaths : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly ConcurrentQueue<Exception> faults = new();
+    private readonly WebApplication direct;
+    private readonly WebApplication plain;
+
+    private TwoPaths(Origin origin, DirectLimits limits)
+    {
+        direct = Build(origin, limits);
+        plain = Build(origin, null);
+    }
+
+    /// <summary>Where requests go through the direct path first.</summary>
+    public IPEndPoint Direct => EndPointOf(direct);
+
+    /// <summary>Where Kestrel answers everything.</summary>
+    public IPEndPoint Plain => EndPointOf(plain);
+
+    public static async Task<TwoPaths> StartAsync(Origin origin, int maxConnections = 1000)
+    {
+        Assert.SkipUnless(DirectTransport.IsSupported, "The direct path needs Linux.");
+        var paths = new TwoPaths(origin, new DirectLimits(maxConnections, TimeSpan.FromSeconds(75), TimeSpan.FromSeconds(10)));
+        await paths.direct.StartAsync();
+        await paths.plain.StartAsync();
+        return paths;
+    }
+
+    public Task StopDirectAsync(CancellationToken cancellation) => direct.StopAsync(cancellation);
+
+    /// <summary>Sends bytes on a connection of their own and reads until the server ends it. The date is taken out.</summary>
+    public static async Task<string> ExchangeAsync(IPEndPoint server, string request)
+    {
+        using var client = await ConnectAsync(server);
+        await client.SendAsync(Encoding.Latin1.GetBytes(request));
+        return WithoutDate(Encoding.Latin1.GetString(await ReadToEndAsync(client)));
+    }
+
+    public static async Task<Socket> ConnectAsync(IPEndPoint server, int receiveBuffer = 0)
+    {
+        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (receiveBuffer > 0)
+            client.ReceiveBufferSize = receiveBuffer;
+        await client.ConnectAsync(server);
+        return client;
+    }
+
+    public static async Task<byte[]> ReadToEndAsync(Socket client)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        var all = new MemoryStream();
+        var buffer = new byte[64 * 1024];
+        while (await client.ReceiveAsync(buffer, limit.Token) is > 0 and var count)
+            all.Write(buffer, 0, count);
+        return all.ToArray();
+    }
+
+    public static async Task<byte[]> ReadAsync(Socket client, int count)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        var bytes = new byte[count];
+        for (var done = 0; done < count;)
+        {
+            var read = await client.ReceiveAsync(bytes.AsMemory(done), limit.Token);
+            Assert.NotEqual(0, read);
+            done += read;
+        }
+        return bytes;
+    }
+
+    public static string WithoutDate(string answer) => Date().Replace(answer, "Date: now\r\n");
+
+    /// <summary>What the application threw.</summary>
+    public IEnumerable<Exception> Faults => faults;
+
+    public async ValueTask DisposeAsync()
+    {
+        // What a test left open is not waited for.
+        using var now = new CancellationTokenSource();
+        now.Cancel();
+        await direct.StopAsync(now.Token);
+        await plain.StopAsync(now.Token);
+        await direct.DisposeAsync();
+        await plain.DisposeAsync();
+    }
+
+    private WebApplication Build(Origin origin, DirectLimits? limits)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestLineSize = 4096;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.MaxRequestBodySize = 64 * 1024;
+            kestrel.Listen(IPAddress.Loopback, 0);
+        });
+        if (limits is not null)
+        {
+            builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
+                origin.Store, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance));
+        }
+        var app = builder.Build();
+        var media = new MediaEndpoint(origin.Store, origin.Time);
+        app.Use(next => async context =>
+        {
+            try
+            {
+                await next(context);
+            }
+            catch (Exception fault)
+            {
+                faults.Enqueue(fault);
+                throw;
+            }
+        });
+        app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
+        app.Run(context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            context.Response.ContentLength = 6;
+            return context.Response.WriteAsync("other\n");
+        });
+        return app;
+    }
+
+    private static IPEndPoint EndPointOf(WebApplication app) =>
+        new(IPAddress.Loopback, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port);
+
+    [GeneratedRegex("Date: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\r\n")]
+    private static partial Regex Date();
+}
