@@ -29,7 +29,7 @@ public sealed class HttpOptions
 
     /// <summary>
     /// Media over plain HTTP/1.1 are answered on the connection's own socket in front of Kestrel, which gets everything else.
-    /// Default true: half the processor time for a part, a quarter for a large segment. False lets Kestrel answer everything.
+    /// Default true: a third of the processor time for a part, less than half for a segment. False lets Kestrel answer everything.
     /// </summary>
     public bool DirectMedia { get; set; } = true;
 }
