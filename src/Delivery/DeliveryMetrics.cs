@@ -21,6 +21,7 @@ internal static class DeliveryMetrics
     public static readonly Counter<long> Responses = Meter.CreateCounter<long>("millrace.delivery.responses", "{response}", "Answered media requests, by kind of object and status.");
     public static readonly Counter<long> SentBytes = Meter.CreateCounter<long>("millrace.delivery.sent", "By", "Media and playlist bytes sent.");
 
+    public static readonly Counter<long> TlsFailures = Meter.CreateCounter<long>("millrace.http.tls_failures", "{connection}", "HTTPS handshakes that failed.");
     public static readonly Counter<long> HandedOver = Meter.CreateCounter<long>("millrace.http.handed_over", "{connection}", "Connections that the direct path gave to Kestrel.");
 
     static DeliveryMetrics()

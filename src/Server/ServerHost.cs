@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -11,6 +14,7 @@ using Microsoft.Extensions.Logging.Console;
 using Millrace.Delivery;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
+using Millrace.Server.Tls;
 
 namespace Millrace.Server;
 
@@ -101,16 +105,39 @@ public static class ServerHost
                 kestrel.Listen(address, options.Port);
             else
                 kestrel.ListenAnyIP(options.Port);
+            if (options.Tls.Listens() is not { } secure)
+                return;
+            // TLS itself is the transport's. Every address means both families, or the one that there is.
+            if (options.Address == "*" && !Socket.OSSupportsIPv6)
+                address = IPAddress.Any;
+            kestrel.Listen(new SecureEndPoint(address, secure));
         });
         // A relay's objects are not in an origin's store: Kestrel answers them.
-        if (roles == NodeRoles.Relay || !options.DirectMedia || !DirectTransport.IsSupported)
-            return;
-        // The transport that is registered last is asked first.
+        var isDirect = roles != NodeRoles.Relay && options.DirectMedia && DirectTransport.IsSupported;
         var limits = new DirectLimits(options.MaxConnections, options.KeepAlive, options.HeaderTimeout);
-        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
+        // The transport that is registered last is asked first.
+        if (isDirect)
+            AddDirect(builder.Services, limits);
+        if (options.Tls.Listens() is not null)
+            AddSecure(builder.Services, options.Tls, limits, isDirect);
+    }
+
+    private static void AddDirect(IServiceCollection services, DirectLimits limits) =>
+        services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
             provider.GetRequiredService<OriginStore>(), limits, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<IMemoryPoolFactory<byte>>(), provider.GetRequiredService<ILoggerFactory>()));
-    }
+
+    private static void AddSecure(IServiceCollection services, TlsOptions options, DirectLimits limits, bool isDirect) =>
+        services.AddSingleton<IConnectionListenerFactory>(provider =>
+        {
+            var time = provider.GetRequiredService<TimeProvider>();
+            var identity = new TlsIdentity(
+                "Http:Tls", options, [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11], time,
+                provider.GetRequiredService<ILoggerFactory>().CreateLogger("Millrace.Server.Http.Tls"));
+            return new SecureTransport(
+                isDirect ? provider.GetRequiredService<OriginStore>() : null, () => identity.Current, limits, time,
+                provider.GetRequiredService<IMemoryPoolFactory<byte>>());
+        });
 
     private static int HttpPortOf(IServer server) =>
         server.Features.Get<IServerAddressesFeature>()?.Addresses.Select(BindingAddress.Parse).Select(address => address.Port).FirstOrDefault() ?? 0;

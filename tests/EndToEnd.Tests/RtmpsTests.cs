@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Millrace.EndToEnd.Tests.Harness;
 
 namespace Millrace.EndToEnd.Tests;
@@ -13,14 +11,7 @@ public sealed class RtmpsTests
     public async Task Rtmps_SelfSignedCertificate_FfmpegPublishes(string form)
     {
         using var directory = new TestDirectory();
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        var path = directory.NewFile(form);
-        if (form == "pem")
-            await File.WriteAllTextAsync(path, certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n");
-        else
-            await File.WriteAllBytesAsync(path, certificate.Export(X509ContentType.Pfx, "secret"));
+        var path = TestCertificate.Write(directory, form);
         var port = MillraceProcess.FreePorts(1)[0];
 
         await using var server = await MillraceProcess.StartAsync([$"--Rtmp:Tls:Port={port}", $"--Rtmp:Tls:Certificate={path}",

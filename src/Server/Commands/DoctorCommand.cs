@@ -6,6 +6,7 @@ using Millrace.Platform;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
 using Millrace.Server.Rtmp;
+using Millrace.Server.Tls;
 using Millrace.Transcoding;
 
 namespace Millrace.Server.Commands;
@@ -31,8 +32,10 @@ public static class DoctorCommand
             CheckDatabase(path),
             CheckClock(),
         ];
-        if (int.TryParse(rtmp.Tls.Port, out var tls))
-            findings.InsertRange(3, [CheckPort("Rtmp:Tls:Port", rtmp.Address, tls), CheckCertificate(rtmp.Tls)]);
+        if (rtmp.Tls.Listens() is { } rtmps)
+            findings.InsertRange(3, [CheckPort("Rtmp:Tls:Port", rtmp.Address, rtmps), CheckCertificate("Rtmp:Tls", rtmp.Tls)]);
+        if (http.Tls.Listens() is { } https)
+            findings.InsertRange(2, [CheckPort("Http:Tls:Port", http.Address, https), CheckCertificate("Http:Tls", http.Tls)]);
 
         foreach (var parent in configuration.Get<RelayOptions>().Parents)
             findings.Add(await CheckParentAsync(parent));
@@ -88,17 +91,17 @@ public static class DoctorCommand
         }
     }
 
-    private static Finding CheckCertificate(RtmpTlsOptions options)
+    private static Finding CheckCertificate(string section, TlsOptions options)
     {
         try
         {
-            using var certificate = RtmpCertificate.Read(options).Certificate;
+            using var certificate = CertificateFile.Read(section, options).Certificate;
             var left = certificate.NotAfter.ToUniversalTime() - DateTime.UtcNow;
             var text = $"{certificate.GetNameInfo(X509NameType.DnsName, forIssuer: false)}, until {certificate.NotAfter.ToUniversalTime():yyyy-MM-dd}";
             if (left < TimeSpan.Zero || certificate.NotBefore.ToUniversalTime() > DateTime.UtcNow)
-                return new(false, true, "certificate", $"{text}: it is not valid now, and encoders will refuse it; get a new one");
+                return new(false, true, "certificate", $"{text}: it is not valid now, and clients will refuse it; get a new one");
             return left < TimeSpan.FromDays(14)
-                ? new(false, false, "certificate", $"{text}: renew it, and start Millrace again")
+                ? new(false, false, "certificate", $"{text}: renew it; a running Millrace takes it up by itself")
                 : new(true, true, "certificate", text);
         }
         catch (ListenException fault)

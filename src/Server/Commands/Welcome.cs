@@ -1,6 +1,7 @@
 using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Server.Demo;
+using Millrace.Server.Http;
 using Millrace.Server.Options;
 
 namespace Millrace.Server.Commands;
@@ -25,6 +26,8 @@ internal static class Welcome
         if (roles == NodeRoles.Relay)
             lines.Add($"  Relay of    {string.Join(", ", configuration.Get<RelayOptions>().Parents)}");
         lines.Add($"  Watch at    {watch}/");
+        if (configuration.Get<HttpOptions>().Tls.Listens() is { } https)
+            lines.Add($"              https://localhost:{https}/");
         if (demo)
             lines.AddRange(DemoChannel.All.Select(channel => $"              {watch}/c/{channel.Name}"));
         return string.Join(Environment.NewLine, lines) + Environment.NewLine;

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Millrace.Server.Tls;
 
 namespace Millrace.Server.Http;
 
@@ -11,6 +12,9 @@ public sealed class HttpOptions
     /// <summary>TCP port, 0 to 65535; 0 takes a free one. Default 8080: needs no privilege; a proxy with TLS usually stands in front.</summary>
     [Range(0, 65535)]
     public int Port { get; set; } = 8080;
+
+    /// <summary>HTTPS, with HTTP/1.1 and HTTP/2, beside it. Default off.</summary>
+    public TlsOptions Tls { get; set; } = new();
 
     /// <summary>
     /// Most connections at a time, 1 to 1000000. Default 20000: at about 10 KB for an idle connection that is 200 MB, and far

@@ -6,6 +6,7 @@ using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Server.Http;
 using Millrace.Server.Rtmp;
+using Millrace.Server.Tls;
 using Millrace.Transcoding;
 
 namespace Millrace.Server.Options;
@@ -40,6 +41,8 @@ public static class OptionSections
     {
         if (!ListenAddress.TryParse(options.Address, out _))
             yield return $"Http:Address: '{options.Address}' is neither an IP address nor '*'.";
+        foreach (var fault in CheckTls("Http:Tls", options.Tls))
+            yield return fault;
     }
 
     private static IEnumerable<string> CheckData(DataOptions options)
@@ -102,29 +105,36 @@ public static class OptionSections
                 yield return fault;
         }
 
-        if (string.Equals(options.Tls.Port, "off", StringComparison.OrdinalIgnoreCase))
+        foreach (var fault in CheckTls("Rtmp:Tls", options.Tls))
+            yield return fault;
+    }
+
+    private static IEnumerable<string> CheckTls(string section, TlsOptions options)
+    {
+        if (string.Equals(options.Port, "off", StringComparison.OrdinalIgnoreCase))
             yield break;
-        if (!int.TryParse(options.Tls.Port, out var port) || port is < 1 or > 65535)
-            yield return $"Rtmp:Tls:Port: '{options.Tls.Port}' is neither 1 to 65535 nor 'off'.";
-        if (string.IsNullOrEmpty(options.Tls.Certificate))
-            yield return "Rtmp:Tls:Certificate: is needed when Rtmp:Tls:Port is set.";
-        else if (!File.Exists(options.Tls.Certificate))
-            yield return $"Rtmp:Tls:Certificate: there is no file {options.Tls.Certificate}.";
-        if (!string.IsNullOrEmpty(options.Tls.Key) && !File.Exists(options.Tls.Key))
-            yield return $"Rtmp:Tls:Key: there is no file {options.Tls.Key}.";
+        if (options.Listens() is not (>= 1 and <= 65535))
+            yield return $"{section}:Port: '{options.Port}' is neither 1 to 65535 nor 'off'.";
+        if (string.IsNullOrEmpty(options.Certificate))
+            yield return $"{section}:Certificate: is needed when {section}:Port is set.";
+        else if (!File.Exists(options.Certificate))
+            yield return $"{section}:Certificate: there is no file {options.Certificate}.";
+        if (!string.IsNullOrEmpty(options.Key) && !File.Exists(options.Key))
+            yield return $"{section}:Key: there is no file {options.Key}.";
     }
 
     private static IEnumerable<string> CheckPorts(EffectiveConfiguration configuration)
     {
         var http = configuration.Get<HttpOptions>();
         var rtmp = configuration.Get<RtmpOptions>();
-        var taken = new (string Key, string Port)[]
+        var taken = new (string Key, int? Port)[]
         {
-            ("Http:Port", http.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)),
-            ("Rtmp:Port", rtmp.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)),
-            ("Rtmp:Tls:Port", rtmp.Tls.Port),
+            ("Http:Port", http.Port),
+            ("Http:Tls:Port", http.Tls.Listens()),
+            ("Rtmp:Port", rtmp.Port),
+            ("Rtmp:Tls:Port", rtmp.Tls.Listens()),
         };
-        return taken.Where(entry => entry.Port != "0").GroupBy(entry => entry.Port).Where(group => group.Count() > 1)
+        return taken.Where(entry => entry.Port is > 0).GroupBy(entry => entry.Port).Where(group => group.Count() > 1)
             .Select(group => $"{string.Join(" and ", group.Select(entry => entry.Key))}: port {group.Key} cannot be taken twice.");
     }
 

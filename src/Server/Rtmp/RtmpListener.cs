@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Millrace.Ingest;
+using Millrace.Server.Tls;
 
 namespace Millrace.Server.Rtmp;
 
@@ -56,11 +57,11 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         // What can fail comes first: a fault here ends the start, and nobody has been let in.
         var plain = Listen("Rtmp:Port", options.Port);
         addresses.RtmpPort = ((IPEndPoint)plain.LocalEndPoint!).Port;
-        SslServerAuthenticationOptions? tls = null;
+        TlsIdentity? tls = null;
         Socket? secure = null;
-        if (int.TryParse(options.Tls.Port, System.Globalization.CultureInfo.InvariantCulture, out var securePort))
+        if (options.Tls.Listens() is { } securePort)
         {
-            tls = RtmpCertificate.Load(options.Tls);
+            tls = new TlsIdentity("Rtmp:Tls", options.Tls, protocols: null, time, logger);
             secure = Listen("Rtmp:Tls:Port", securePort);
             addresses.RtmpsPort = ((IPEndPoint)secure.LocalEndPoint!).Port;
         }
@@ -145,7 +146,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         return listener;
     }
 
-    private async Task AcceptAsync(Socket listener, SslServerAuthenticationOptions? tls)
+    private async Task AcceptAsync(Socket listener, TlsIdentity? tls)
     {
         while (!stopAccepting.IsCancellationRequested)
         {
@@ -176,7 +177,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         }
     }
 
-    private void Serve(Socket socket, SslServerAuthenticationOptions? tls)
+    private void Serve(Socket socket, TlsIdentity? tls)
     {
         // What can fail for a peer that is gone already comes before it takes a place.
         var remote = (IPEndPoint)socket.RemoteEndPoint!;
@@ -207,7 +208,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private async Task ServeStreamAsync(Socket socket, RtmpConnection connection, SslServerAuthenticationOptions? tls)
+    private async Task ServeStreamAsync(Socket socket, RtmpConnection connection, TlsIdentity? tls)
     {
         await Task.Yield();
         Stream stream = new NetworkStream(socket, ownsSocket: true);
@@ -218,7 +219,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
             handshake.CancelAfter(options.HandshakeTimeout);
             try
             {
-                await secured.AuthenticateAsServerAsync(tls, handshake.Token);
+                await secured.AuthenticateAsServerAsync(tls.Current, handshake.Token);
             }
             catch (Exception fault) when (fault is not OutOfMemoryException)
             {

@@ -1,3 +1,5 @@
+using Millrace.Server.Tls;
+
 namespace Millrace.Server.Rtmp;
 
 /// <summary>The RTMP listeners: section <c>Rtmp</c>.</summary>
@@ -10,7 +12,7 @@ public sealed class RtmpOptions
     public int Port { get; set; } = 1935;
 
     /// <summary>RTMPS.</summary>
-    public RtmpTlsOptions Tls { get; set; } = new();
+    public TlsOptions Tls { get; set; } = new();
 
     /// <summary>Most connections at a time, 1 to 100000. Default 2000: several times what two cores carry.</summary>
     public int MaxConnections { get; set; } = 2000;
@@ -41,20 +43,4 @@ public sealed class RtmpOptions
 
     /// <summary>Read loops (threads), 0 to 64. Default 0: one for every two processors, at least one.</summary>
     public int ReadLoops { get; set; }
-}
-
-/// <summary>RTMPS: section <c>Rtmp:Tls</c>.</summary>
-public sealed class RtmpTlsOptions
-{
-    /// <summary>TCP port, 1 to 65535, or <c>off</c>. Default <c>off</c>: it needs a certificate. 443 passes most firewalls; 1936 is customary.</summary>
-    public string Port { get; set; } = "off";
-
-    /// <summary>The certificate: a PEM file with the chain, or a PFX file (<c>.pfx</c>, <c>.p12</c>). Required when <see cref="Port"/> is set.</summary>
-    public string? Certificate { get; set; }
-
-    /// <summary>The private key's PEM file. Default: the certificate's own file holds the key too.</summary>
-    public string? Key { get; set; }
-
-    /// <summary>The password of the PFX file or of the encrypted PEM key. Default none.</summary>
-    public string? Password { get; set; }
 }

@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
@@ -14,10 +17,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Millrace.Delivery.Tests;
 
-/// <summary>One origin behind two servers, set up as the binary sets up its own: with the direct path in front of Kestrel, and without it.</summary>
+/// <summary>
+/// One origin behind two servers, set up as the binary sets up its own: with the direct path in front of Kestrel, plain and
+/// with TLS, and without it.
+/// </summary>
 internal sealed partial class TwoPaths : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly SslServerAuthenticationOptions Identity = SelfSigned();
 
     private readonly ConcurrentQueue<Exception> faults = new();
     private readonly WebApplication direct;
@@ -30,10 +38,13 @@ internal sealed partial class TwoPaths : IAsyncDisposable
     }
 
     /// <summary>Where requests go through the direct path first.</summary>
-    public IPEndPoint Direct => EndPointOf(direct);
+    public IPEndPoint Direct => EndPointOf(direct, 0);
+
+    /// <summary>The same through TLS, HTTP/1.1 and HTTP/2.</summary>
+    public IPEndPoint Secure => EndPointOf(direct, 1);
 
     /// <summary>Where Kestrel answers everything.</summary>
-    public IPEndPoint Plain => EndPointOf(plain);
+    public IPEndPoint Plain => EndPointOf(plain, 0);
 
     public static async Task<TwoPaths> StartAsync(Origin origin, int maxConnections = 1000)
     {
@@ -53,6 +64,34 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         await client.SendAsync(Encoding.Latin1.GetBytes(request));
         return WithoutDate(Encoding.Latin1.GetString(await ReadToEndAsync(client)));
     }
+
+    /// <summary>The same through TLS; what the server said before it cut the connection, if it did.</summary>
+    public static async Task<string> ExchangeSecurelyAsync(IPEndPoint server, string request)
+    {
+        using var client = await ConnectSecurelyAsync(server);
+        await client.WriteAsync(Encoding.Latin1.GetBytes(request));
+        var all = new MemoryStream();
+        using var limit = new CancellationTokenSource(Patience);
+        await client.CopyToAsync(all, limit.Token);
+        return WithoutDate(Encoding.Latin1.GetString(all.ToArray()));
+    }
+
+    /// <summary>A connection with TLS on which HTTP/1.1 is spoken.</summary>
+    public static async Task<SslStream> ConnectSecurelyAsync(IPEndPoint server, int receiveBuffer = 0)
+    {
+        var stream = new SslStream(new NetworkStream(await ConnectAsync(server, receiveBuffer), ownsSocket: true));
+        await stream.AuthenticateAsClientAsync(ClientOptions(SslApplicationProtocol.Http11));
+        return stream;
+    }
+
+    /// <summary>What a client that knows the server says in its handshake.</summary>
+    public static SslClientAuthenticationOptions ClientOptions(params List<SslApplicationProtocol> protocols) => new()
+    {
+        TargetHost = "localhost",
+        ApplicationProtocols = protocols,
+        RemoteCertificateValidationCallback = (_, shown, _, _) =>
+            shown?.GetCertHashString() == Identity.ServerCertificateContext!.TargetCertificate.GetCertHashString(),
+    };
 
     public static async Task<Socket> ConnectAsync(IPEndPoint server, int receiveBuffer = 0)
     {
@@ -113,11 +152,15 @@ internal sealed partial class TwoPaths : IAsyncDisposable
             kestrel.Limits.MaxRequestHeaderCount = 64;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
             kestrel.Listen(IPAddress.Loopback, 0);
+            if (limits is not null)
+                kestrel.Listen(new SecureEndPoint(IPAddress.Loopback, 0));
         });
         if (limits is not null)
         {
             builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
                 origin.Store, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance));
+            builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new SecureTransport(
+                origin.Store, () => Identity, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>()));
         }
         var app = builder.Build();
         var media = new MediaEndpoint(origin.Store, origin.Time);
@@ -143,8 +186,20 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         return app;
     }
 
-    private static IPEndPoint EndPointOf(WebApplication app) =>
-        new(IPAddress.Loopback, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port);
+    private static IPEndPoint EndPointOf(WebApplication app, int index) =>
+        new(IPAddress.Loopback, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ElementAt(index)).Port);
+
+    private static SslServerAuthenticationOptions SelfSigned()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        return new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true),
+            ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
+        };
+    }
 
     [GeneratedRegex("Date: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT\r\n")]
     private static partial Regex Date();

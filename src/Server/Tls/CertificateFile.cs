@@ -1,30 +1,20 @@
-using System.Net.Security;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Millrace.Server.Rtmp;
+namespace Millrace.Server.Tls;
 
-/// <summary>Reads the certificate of the RTMPS listener, from PEM or PFX.</summary>
-internal static class RtmpCertificate
+/// <summary>Reads a listener's certificate, from PEM or PFX.</summary>
+internal static class CertificateFile
 {
     /// <summary>
-    /// Loads certificate, chain and key, or throws <see cref="ListenException"/>, whose message names the file and the fault.
+    /// The certificate with its key, and the rest of its chain, or throws <see cref="ListenException"/>, whose message names
+    /// the file and the fault.
     /// </summary>
-    public static SslServerAuthenticationOptions Load(RtmpTlsOptions options)
+    /// <param name="section">The section of the options, for the message.</param>
+    /// <param name="options">Which files.</param>
+    public static (X509Certificate2 Certificate, X509Certificate2Collection Chain) Read(string section, TlsOptions options)
     {
-        var (certificate, chain) = Read(options);
-        return new SslServerAuthenticationOptions
-        {
-            ServerCertificateContext = SslStreamCertificateContext.Create(certificate, chain, offline: true),
-            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-        };
-    }
-
-    /// <summary>The certificate with its key, and the rest of its chain. Throws as <see cref="Load"/> does.</summary>
-    public static (X509Certificate2 Certificate, X509Certificate2Collection Chain) Read(RtmpTlsOptions options)
-    {
-        var path = options.Certificate ?? throw new ListenException("RTMPS needs a certificate: Rtmp:Tls:Certificate is not set.");
+        var path = options.Certificate ?? throw new ListenException($"TLS needs a certificate: {section}:Certificate is not set.");
         try
         {
             return ReadFiles(path, string.IsNullOrEmpty(options.Key) ? path : options.Key, string.IsNullOrEmpty(options.Password) ? null : options.Password);
@@ -33,8 +23,17 @@ internal static class RtmpCertificate
         {
             // The framework's texts may hold line breaks, and are of one file where two are meant.
             var why = fault.Message.ReplaceLineEndings(" ").Trim();
-            throw new ListenException($"RTMPS cannot use the certificate of Rtmp:Tls:Certificate {path}{(string.IsNullOrEmpty(options.Key) ? "" : $" with the key {options.Key}")}: {why}", fault);
+            throw new ListenException($"The certificate of {section}:Certificate {path}{(string.IsNullOrEmpty(options.Key) ? "" : $" with the key {options.Key}")} cannot be used: {why}", fault);
         }
+    }
+
+    /// <summary>When its files were last written, or null when one is not there now.</summary>
+    public static (DateTime Certificate, DateTime Key)? WrittenAt(TlsOptions options)
+    {
+        var certificate = File.GetLastWriteTimeUtc(options.Certificate!);
+        var key = string.IsNullOrEmpty(options.Key) ? certificate : File.GetLastWriteTimeUtc(options.Key);
+        // A file that is not there has the beginning of the system's time.
+        return certificate.Year < 1980 || key.Year < 1980 ? null : (certificate, key);
     }
 
     private static (X509Certificate2 Certificate, X509Certificate2Collection Chain) ReadFiles(string path, string key, string? password)
