@@ -16,6 +16,26 @@ namespace Millrace.Dash;
 /// </remarks>
 public static class Manifest
 {
+    /// <summary>
+    /// The derived rendition that a broadcast's first manifest should be held for, or null: it may be about to bring the first
+    /// segment, and is known to have none of it otherwise. A player that joins before does not look for it until the next Period.
+    /// </summary>
+    public static RenditionSnapshot? AwaitedBy(BroadcastSnapshot broadcast)
+    {
+        if (broadcast.IsEnded || broadcast.IsSuspended || broadcast.Periods.Count != 1)
+            return null;
+        var period = broadcast.Periods[0];
+        foreach (var rendition in broadcast.Renditions)
+        {
+            if (rendition.Track is { Format: not null, IsDerived: true } && rendition.Name != period.Leader
+                && rendition.Running is null && rendition.NextSegment == period.FirstSegment)
+            {
+                return rendition;
+            }
+        }
+        return null;
+    }
+
     /// <summary>The manifest as bytes that the caller owns.</summary>
     public static byte[] Write(BroadcastSnapshot broadcast, ManifestOptions options)
     {

@@ -52,8 +52,11 @@ internal sealed class BroadcastPlaylists
             ? multivariant[(isFromChannel ? 1 : 0) + (isDvr || (HasDvr && snapshot.IsEnded) ? 2 : 0)].Get(snapshot) : null;
 
     /// <summary>The DASH manifest, for its own path or for <c>/live/{channel}/</c>; null while there is nothing to play.</summary>
-    public EncodedText? Manifest(bool isFromChannel) =>
-        broadcast.Timeline.Read() is { HasMedia: true } snapshot ? manifest[isFromChannel ? 1 : 0].Get(snapshot) : null;
+    /// <param name="isFromChannel">For <c>/live/{channel}/</c>.</param>
+    /// <param name="isWhole">Null also while a rendition may be about to bring the broadcast's first segment (<see cref="Dash.Manifest.AwaitedBy"/>).</param>
+    public EncodedText? Manifest(bool isFromChannel, bool isWhole) =>
+        broadcast.Timeline.Read() is { HasMedia: true } snapshot && !(isWhole && Dash.Manifest.AwaitedBy(snapshot) is not null)
+            ? manifest[isFromChannel ? 1 : 0].Get(snapshot) : null;
 
     private PlaylistCache<RenditionSnapshot> Make((RenditionMedia Rendition, bool IsDvr, PlaylistSkip Skip) key) =>
         new(snapshot => MediaPlaylist.Write(snapshot, key.IsDvr ? Dvr : live, key.Skip));

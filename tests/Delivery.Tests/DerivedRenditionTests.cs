@@ -56,6 +56,30 @@ public sealed partial class DerivedRenditionTests : IDisposable
         Assert.NotNull(broadcast.Timeline.ReadInit("480p", 0));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Manifest_RungHasNotBegun_IsHeldUntilItHasOrMissesTheFirstSegment(bool comes)
+    {
+        var path = $"/b/{broadcast.Id.Value}/manifest.mpd";
+        Play(0, 55);
+        var held = new Exchange(new MediaEndpoint(origin.Store, origin.Time).TryInvoke, path, null, "");
+        // The multivariant playlist names what is to come, and waits for nothing.
+        var multivariant = await new Exchange(new MediaEndpoint(origin.Store, origin.Time).TryInvoke, $"/b/{broadcast.Id.Value}/main.m3u8", null, "").BodyAsync();
+        Assert.Contains("480p/live.m3u8", System.Text.Encoding.UTF8.GetString(multivariant), StringComparison.Ordinal);
+        Assert.False(held.Done.IsCompleted);
+
+        if (comes)
+            packager.SetFormat(1, Rung);
+        for (var frame = 0; comes && frame < 52; frame++)
+            Picture(1, frame, isKey: frame == 0);
+        Play(55, 200, rungFrom: comes ? 0 : int.MaxValue);
+
+        var text = System.Text.Encoding.UTF8.GetString(await held.BodyAsync());
+        Assert.Equal(comes, text.Contains("<Representation id=\"480p\"", StringComparison.Ordinal));
+        Assert.Contains("<Representation id=\"source\"", text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Manifest_WhateverTheRungDoes_NothingAnnouncedMovesToAnotherPeriod()
     {

@@ -260,7 +260,7 @@ public sealed class RecoveryTests
     private static void DemandTheSame(OriginBroadcast one, OriginBroadcast other)
     {
         Assert.Equal(Text(one.Playlists.Multivariant(false, false)), Text(other.Playlists.Multivariant(false, false)));
-        Assert.Equal(Text(one.Playlists.Manifest(true)), Text(other.Playlists.Manifest(true)));
+        Assert.Equal(Text(one.Playlists.Manifest(true, isWhole: true)), Text(other.Playlists.Manifest(true, isWhole: true)));
         foreach (var rendition in one.Timeline.Read().Renditions)
         {
             foreach (var isDvr in (bool[])[false, true])

@@ -64,8 +64,9 @@ internal sealed class MediaDecisions
             case MediaObject.DvrMultivariantPlaylist or MediaObject.DvrPlaylist when !broadcast.Playlists.HasDvr:
                 return Answer(Fail(kind, StatusCodes.Status404NotFound, "This broadcast cannot be rewound.\n"), out answer);
             case MediaObject.MultivariantPlaylist or MediaObject.DvrMultivariantPlaylist or MediaObject.Manifest:
-                // Held until there is something to play: a broadcast is known to be on air a part's duration before.
-                if (WholeOf(kind, broadcast, isFromChannel) is { } whole)
+                // Held until there is something to play: a broadcast is known to be on air a part's duration before. The manifest also
+                // until what is made of it here has begun: players do not look for a Representation in a Period that they know.
+                if (WholeOf(kind, broadcast, isFromChannel, isWhole: true) is { } whole)
                     return Answer(WholeText(request, kind, broadcast, isFromChannel, whole), out answer);
                 hold = new MediaHold(kind, broadcast) { IsFromChannel = isFromChannel };
                 break;
@@ -97,7 +98,7 @@ internal sealed class MediaDecisions
         switch (kind)
         {
             case MediaObject.MultivariantPlaylist or MediaObject.DvrMultivariantPlaylist or MediaObject.Manifest:
-                return WholeText(request, kind, broadcast, hold.IsFromChannel, WholeOf(kind, broadcast, hold.IsFromChannel));
+                return WholeText(request, kind, broadcast, hold.IsFromChannel, WholeOf(kind, broadcast, hold.IsFromChannel, isWhole: false));
             case MediaObject.MediaPlaylist or MediaObject.DvrPlaylist:
                 return MediaPlaylistAfter(request, hold, wait);
             default:
@@ -118,8 +119,8 @@ internal sealed class MediaDecisions
         return true;
     }
 
-    private static EncodedText? WholeOf(MediaObject kind, OriginBroadcast broadcast, bool isFromChannel) => kind == MediaObject.Manifest
-        ? broadcast.Playlists.Manifest(isFromChannel)
+    private static EncodedText? WholeOf(MediaObject kind, OriginBroadcast broadcast, bool isFromChannel, bool isWhole) => kind == MediaObject.Manifest
+        ? broadcast.Playlists.Manifest(isFromChannel, isWhole)
         : broadcast.Playlists.Multivariant(isFromChannel, kind == MediaObject.DvrMultivariantPlaylist);
 
     private static MediaAnswer WholeText(in MediaRequest request, MediaObject kind, OriginBroadcast broadcast, bool isFromChannel, EncodedText? text) =>

@@ -33,9 +33,19 @@ internal sealed record MediaHold(MediaObject Kind, OriginBroadcast Broadcast, Re
             MediaObject.MediaPlaylist or MediaObject.DvrPlaylist when IsFirstLook => await WaitForSegmentAsync(timeline, cancellation),
             MediaObject.MediaPlaylist or MediaObject.DvrPlaylist => await timeline.WaitForPlaylistAsync(Rendition!.Name, Segment, Part, cancellation),
             MediaObject.Segment or MediaObject.Part => await timeline.WaitForPartAsync(Rendition!.Name, Segment, Part ?? 0, cancellation),
+            MediaObject.Manifest => await WaitForManifestAsync(timeline, cancellation),
             _ => await timeline.WaitForMediaAsync(cancellation),
         };
         DeliveryMetrics.AddHeld(-1);
+        return wait;
+    }
+
+    // A derived rendition has a part of the first segment soon, or a gap there when that is over.
+    private static async ValueTask<TimelineWait> WaitForManifestAsync(BroadcastTimeline timeline, CancellationToken cancellation)
+    {
+        var wait = await timeline.WaitForMediaAsync(cancellation);
+        while (wait == TimelineWait.Available && Dash.Manifest.AwaitedBy(timeline.Read()) is { } awaited)
+            wait = await timeline.WaitForPlaylistAsync(awaited.Name, awaited.NextSegment, 0, cancellation);
         return wait;
     }
 
