@@ -1,4 +1,5 @@
 using System.Globalization;
+using Millrace.Core;
 
 namespace Millrace.Transcoding;
 

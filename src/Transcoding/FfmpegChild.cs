@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Millrace.Core;
 
 namespace Millrace.Transcoding;
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using Millrace.Core;
 
 namespace Millrace.Delivery.Previews;
 
@@ -31,21 +32,12 @@ internal readonly record struct ChildResult(ChildEnd End, byte[] Output, string 
 /// Runs a program once with bytes on its standard input and collects what it writes, bounded in time and size, at low
 /// priority. Blocks the calling thread, which should be one that does nothing else.
 /// </summary>
-/// <remarks>
-/// The child dies with us even after <c>kill -9</c>: setpriv sets its parent-death signal, which the kernel sends when the
-/// <em>thread</em> that started it ends, and the calling thread stays with its child. Where there is no setpriv, the end of
-/// its standard input has to do.
-/// </remarks>
+/// <remarks>The child dies with us even after <c>kill -9</c>; see <see cref="ChildSpawner"/>.</remarks>
 internal static class ChildProgram
 {
     private const int MaxErrorCharacters = 300;
 
-    // exec after exec: it stays one process.
-    private static readonly string[] Prefix =
-    [
-        .. File.Exists("/usr/bin/setpriv") ? ["/usr/bin/setpriv", "--pdeathsig", "KILL"] : Array.Empty<string>(),
-        .. File.Exists("/usr/bin/nice") ? ["/usr/bin/nice", "-n", "5"] : Array.Empty<string>(),
-    ];
+    private const int Niceness = 5;
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="program">Its path.</param>
@@ -59,24 +51,17 @@ internal static class ChildProgram
         string program, IEnumerable<string> arguments, IReadOnlyList<ReadOnlyMemory<byte>> input, int maxOutputBytes,
         TimeSpan limit, TimeProvider time, CancellationToken cancellation)
     {
-        string[] command = [.. Prefix, program, .. arguments];
         using var deadline = new LinkedLimit(limit, time, cancellation);
-        Process? started;
+        Process started;
         try
         {
-            started = Process.Start(new ProcessStartInfo(command[0], command[1..])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                StandardErrorEncoding = Encoding.UTF8,
-            });
+            started = ChildSpawner.Start(program, arguments, Niceness);
         }
         catch (Win32Exception fault)
         {
             return new ChildResult(ChildEnd.NotStarted, [], fault.Message);
         }
-        using var child = started!;
+        using var child = started;
         // 1. Whatever ends the run kills the child, and its pipes end with it: then the three below end by themselves.
         using var kill = deadline.Token.UnsafeRegister(static state => Kill((Process)state!), child);
         var feeding = FeedAsync(child, input);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Millrace.Core;
 using Millrace.Media;
 
 namespace Millrace.Delivery.Previews;
@@ -16,9 +17,7 @@ internal static class PreviewCommand
     public const long MaxPixels = 8192L * 4320;
 
     /// <summary>The program's path, or null when it is nowhere in <c>PATH</c>.</summary>
-    public static string? Find() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            .Select(directory => Path.Combine(directory, OperatingSystem.IsWindows() ? "ffmpeg.exe" : "ffmpeg")).FirstOrDefault(File.Exists);
+    public static string? Find() => ChildSpawner.FindOnPath("ffmpeg");
 
     /// <summary>The arguments for a picture of <paramref name="format"/>, shown as <paramref name="shown"/>.</summary>
     /// <param name="format">The key frame's own format.</param>

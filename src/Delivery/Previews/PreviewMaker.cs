@@ -70,7 +70,7 @@ public sealed class PreviewMaker : IHostedService, IDisposable
         }
         for (var i = 0; i < options.Concurrency; i++)
         {
-            // Threads of their own: they block on children, and a child ends with the thread that started it.
+            // Threads of their own: they block on children.
             var thread = new Thread(MakeAll) { Name = $"preview {i}", IsBackground = true };
             threads.Add(thread);
             thread.Start();

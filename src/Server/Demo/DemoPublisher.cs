@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
+using Millrace.Core;
 
 namespace Millrace.Server.Demo;
 
@@ -8,13 +9,9 @@ namespace Millrace.Server.Demo;
 /// Keeps one demo channel on air: an ffmpeg child that publishes over RTMP like anyone's encoder, started again with
 /// growing pauses when it ends, ended with the server.
 /// </summary>
-/// <remarks>
-/// The child dies with us even after <c>kill -9</c>: setpriv sets its parent-death signal, which the kernel sends when the
-/// <em>thread</em> that started it ends. So each publisher has a thread of its own that stays with its child.
-/// </remarks>
+/// <remarks>The child dies with us even after <c>kill -9</c>; see <see cref="ChildSpawner"/>.</remarks>
 internal sealed class DemoPublisher : IDisposable
 {
-    private const string SetPriv = "/usr/bin/setpriv";
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
@@ -70,7 +67,8 @@ internal sealed class DemoPublisher : IDisposable
         Process child;
         try
         {
-            child = Start();
+            // It publishes, and writes nothing to standard output.
+            child = ChildSpawner.Start(ChildSpawner.FindOnPath("ffmpeg") ?? "ffmpeg", channel.Arguments(url));
         }
         catch (Win32Exception)
         {
@@ -90,17 +88,6 @@ internal sealed class DemoPublisher : IDisposable
             return last.Length > 0 ? last : $"ffmpeg ended with code {child.ExitCode}";
         }
     }
-
-    private Process Start()
-    {
-        var arguments = channel.Arguments(url);
-        return File.Exists(SetPriv)
-            ? Process.Start(Info(SetPriv, ["--pdeathsig", "KILL", "ffmpeg", .. arguments]))!
-            : Process.Start(Info("ffmpeg", arguments))!;
-    }
-
-    private static ProcessStartInfo Info(string program, IEnumerable<string> arguments) =>
-        new(program, arguments) { RedirectStandardError = true, RedirectStandardInput = true };
 
     private static void Kill(Process child)
     {
