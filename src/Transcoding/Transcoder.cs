@@ -19,11 +19,21 @@ namespace Millrace.Transcoding;
 /// behind the newest picture that was given out, beginning with an IDR: viewers of a rung see a pause, and no frame twice.
 /// A rung that was a frame behind the others misses that frame.
 /// </para>
+/// <para>
+/// ffmpeg gives nothing out before it has seen each of its inputs. So a child that begins while the sound has stopped goes
+/// without it, and is replaced at a key frame when the sound is back.
+/// </para>
 /// </remarks>
 public sealed class Transcoder : IDisposable
 {
     // Fewer may be on their way through a healthy child: reordering, and the frame that the muxer holds.
     private const int UnitsOfAHang = 20;
+
+    // Sound that is so far behind the pictures has stopped.
+    private const double SoundIsGoneAfter = 3;
+
+    // And is back when it has come without a pause for so long.
+    private const double SoundIsBackAfter = 2;
 
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(250);
 
@@ -58,6 +68,11 @@ public sealed class Transcoder : IDisposable
     private long lastOutputAt;
     private long lastFedAt;
     private long? newestFed;
+    private double? firstPicture;
+    private double? newestPicture;
+    private double? newestSound;
+    private double soundSince;
+    private bool isMute;
     private readonly SpeedMeter speed = new();
 
     // Of each rung: presentation time of the newest unit given out, and where it ends; in the rung's timescale.
@@ -118,7 +133,7 @@ public sealed class Transcoder : IDisposable
     /// </summary>
     internal int UnitsOfAChild { get; init; } = 1_000_000;
 
-    /// <summary>Children that were replaced for that reason; no faults, and not among the restarts.</summary>
+    /// <summary>Children that were replaced for that reason, or because sound came back; no faults, and not among the restarts.</summary>
     internal int Renewals { get; private set; }
 
     /// <summary>The running child's process id; null between two children.</summary>
@@ -150,6 +165,7 @@ public sealed class Transcoder : IDisposable
                 lastFedAt = time.GetTimestamp();
                 fedSinceOutput++;
             }
+            NoteTime(kind, unit);
             var shared = unit with { Payload = unit.Payload.Share() };
             if (buffer.TryAdd(kind, shared))
                 Monitor.PulseAll(gate);
@@ -157,6 +173,27 @@ public sealed class Transcoder : IDisposable
                 shared.Payload.Release();
         }
     }
+
+    private void NoteTime(MediaKind kind, in AccessUnit unit)
+    {
+        if (kind == MediaKind.Video)
+        {
+            newestPicture = (double)unit.DecodeTime / VideoFormat.VideoTimescale;
+            firstPicture ??= newestPicture;
+        }
+        else
+        {
+            var sound = (double)unit.DecodeTime / plan.Source.Audio!.Timescale;
+            if (newestSound is not { } before || sound - before > 1)
+                soundSince = sound;
+            newestSound = sound;
+        }
+    }
+
+    /// <summary>There are pictures, and no sound has come beside them for a while.</summary>
+    private bool IsSoundGone => plan.Video.Count > 0 && plan.Audio is not null && newestPicture - (newestSound ?? firstPicture) > SoundIsGoneAfter;
+
+    private bool IsSoundBack => !IsSoundGone && newestSound - soundSince >= SoundIsBackAfter;
 
     /// <summary>No more comes: what was fed is still made and given out, then <see cref="Completion"/> completes.</summary>
     public void Finish()
@@ -266,9 +303,15 @@ public sealed class Transcoder : IDisposable
     private string? RunChild()
     {
         FfmpegChild running;
+        LadderPlan made;
+        lock (gate)
+        {
+            isMute = IsSoundGone;
+            made = isMute ? plan with { Audio = null } : plan;
+        }
         try
         {
-            running = FfmpegChild.Start(ffmpeg.Path, FfmpegArguments.Build(plan, ffmpeg.Encoders, WhereToGoOn()));
+            running = FfmpegChild.Start(ffmpeg.Path, FfmpegArguments.Build(made, ffmpeg.Encoders, WhereToGoOn()));
         }
         catch (Exception fault) when (fault is System.ComponentModel.Win32Exception or InvalidOperationException)
         {
@@ -288,9 +331,9 @@ public sealed class Transcoder : IDisposable
                 if (isDisposed)
                     running.Kill();
             }
-            var feeder = new Thread(() => FeedChild(running)) { IsBackground = true, Name = "ffmpeg feeder" };
+            var feeder = new Thread(() => FeedChild(running, made)) { IsBackground = true, Name = "ffmpeg feeder" };
             feeder.Start();
-            var fault = Read(running);
+            var fault = Read(running, made);
             // Whatever is left of it has no reader any more; a feeder that waits for the pipe wakes up by this.
             var finished = fault is null && killReason is null;
             if (!finished)
@@ -314,11 +357,11 @@ public sealed class Transcoder : IDisposable
     }
 
     /// <summary>The feeder's thread: what waits goes into the child, until it ends.</summary>
-    private void FeedChild(FfmpegChild running)
+    private void FeedChild(FfmpegChild running, LadderPlan made)
     {
         try
         {
-            var input = new ChildInput(running.Input, [.. InputFormats()]);
+            var input = new ChildInput(running.Input, [.. InputFormats(made)]);
             input.WriteFormats();
             for (var fed = 0; TryTake(running, fed, out var entry); fed++)
             {
@@ -348,7 +391,7 @@ public sealed class Transcoder : IDisposable
                 entry = default;
                 if (child != running || isDisposed)
                     return false;
-                if (fed >= UnitsOfAChild && buffer.IsKeyNext)
+                if ((fed >= UnitsOfAChild || isMute && fed > 0 && IsSoundBack) && buffer.IsKeyNext)
                 {
                     isRenewing = true;
                     lastFedAt = time.GetTimestamp();
@@ -363,16 +406,16 @@ public sealed class Transcoder : IDisposable
         }
     }
 
-    private IEnumerable<TrackFormat> InputFormats()
+    private static IEnumerable<TrackFormat> InputFormats(LadderPlan made)
     {
-        if (plan.Video.Count > 0)
-            yield return plan.Source.Video!;
-        if (plan.Audio is not null)
-            yield return plan.Source.Audio!;
+        if (made.Video.Count > 0)
+            yield return made.Source.Video!;
+        if (made.Audio is not null)
+            yield return made.Source.Audio!;
     }
 
     /// <summary>Reads a child until its output ends. Null at a clean end, else the fault.</summary>
-    private string? Read(FfmpegChild running)
+    private string? Read(FfmpegChild running, LadderPlan made)
     {
         using var arena = new MediaArena(pool);
         var output = new ChildOutput(running.Output, arena, time);
@@ -380,8 +423,8 @@ public sealed class Transcoder : IDisposable
         {
             if (!output.TryReadFormats())
                 return output.Fault;
-            if (output.Formats.Count != plan.RungCount)
-                return $"ffmpeg made {output.Formats.Count} tracks instead of {plan.RungCount}";
+            if (output.Formats.Count != made.RungCount)
+                return $"ffmpeg made {output.Formats.Count} tracks instead of {made.RungCount}";
             for (var i = 0; i < output.Formats.Count; i++)
             {
                 if (output.Formats[i].Equals(formats[i]))

@@ -108,6 +108,43 @@ public sealed class TranscoderTests
         Assert.Equal(0, pool.UsedBytes);
     }
 
+    /// <summary>ffmpeg waits for each of its inputs: the one that begins while there is no sound goes without it, and gets it back later.</summary>
+    [Fact]
+    public async Task Kill_WhileTheSoundHasStopped_PicturesGoOnAndTheSoundComesBack()
+    {
+        var clip = Clip.Make("-f lavfi -i testsrc2=s=320x180:r=25 -f lavfi -i sine=f=440:r=44100 -t 16 -c:v libx264 -preset ultrafast -g 25 -bf 0 -sc_threshold 0 -b:v 300k -c:a libmp3lame");
+        var options = new TranscodingOptions { Ladder = "96p@100k", Source = SourceMode.Passthrough, MaxBacklog = TimeSpan.FromMinutes(1) };
+        var pool = new MediaBlockPool();
+        var sink = new RecordingSink();
+        using (var arena = new MediaArena(pool))
+        using (var transcoder = new Transcoder(Plan(clip, options), options, Tool.Ffmpeg, pool, sink, TimeProvider.System))
+        {
+            var pictures = 0;
+            foreach (var (kind, unit) in clip.Units(arena))
+            {
+                var isSilent = kind == MediaKind.Audio && unit.DecodeTime is > 2 * 44100 and < 10 * 44100;
+                if (!isSilent)
+                    transcoder.Feed(kind, unit);
+                unit.Payload.Release();
+                if (kind == MediaKind.Audio || ++pictures is not (160 or 200))
+                    continue;
+                var shown = pictures - 30;
+                sink.Until(() => sink.Units(0).Count >= shown, $"Picture {shown}");
+                if (pictures == 160)
+                    Posix.Signal(transcoder.ProcessId!.Value, "KILL");
+            }
+            transcoder.Finish();
+            await transcoder.Completion.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+            Assert.Equal((1, 1), (transcoder.Status.Restarts, transcoder.Renewals));
+        }
+        Assert.InRange(sink.Units(0).Count, 398, 400);
+        var sound = sink.Times(1).Select(time => (double)time / AudioRung.SampleRate).ToList();
+        Assert.Contains(sound, time => time is > 1 and < 2);
+        Assert.InRange(sound.Count(time => time > 14), 80, 100);
+        Assert.Equal(clip.Tracks[0].PresentationTimes.Max(), sink.Times(0).Max());
+        Assert.Equal(0, pool.UsedBytes);
+    }
+
     /// <summary>A child that has read so much that its memory counts is replaced at a key frame, and nobody misses a frame.</summary>
     [Fact]
     public async Task Feed_MoreThanAChildShallRead_IsMadeByTheNextOne()
