@@ -57,12 +57,13 @@ public sealed class Broadcast
     private long videoShift;
     private long audioShift;
     private bool clockContinues;
+    private long periodStart;
 
     private long keyTime = long.MinValue;
     private int picturesOfGop;
     private double frameRate;
     private double gopSeconds;
-    private double longestGop;
+    private KeyFrameWatch keyFrames;
     private double declaredVideoBits;
     private long keyReceivedAt;
     private double newestVideo;
@@ -80,6 +81,7 @@ public sealed class Broadcast
         this.sinks = sinks;
         this.pool = pool;
         ladder = new BroadcastLadder(this, ladders);
+        keyFrames = NewWatch();
     }
 
     /// <summary>A broadcast of an earlier run: it waits for its publisher as if that had just gone.</summary>
@@ -118,7 +120,10 @@ public sealed class Broadcast
                 keyReceivedAt == 0 ? null : new DateTimeOffset(keyReceivedAt, TimeSpan.Zero),
                 session is null ? null : new DateTimeOffset(session.LastReceivedAt, TimeSpan.Zero), session?.BitsPerSecond ?? 0, session?.RecentDamage ?? 0,
                 session?.AudioError ?? 0, video is null || audio is null ? 0 : newestAudio - newestVideo,
-                all, repairs, packager?.Counters ?? default, ladder.ReadHealth());
+                all, repairs, packager?.Counters ?? default, ladder.ReadHealth())
+            {
+                HasUnusableKeyFrames = keyFrames.HasUnusableKeyFrames,
+            };
         }
     }
 
@@ -153,7 +158,8 @@ public sealed class Broadcast
             clockContinues = false;
             lost = null;
             videoSeen = double.NaN;
-            longestGop = declaredVideoBits = 0;
+            declaredVideoBits = 0;
+            keyFrames = NewWatch();
         }
     }
 
@@ -250,6 +256,22 @@ public sealed class Broadcast
         }
     }
 
+    /// <summary>A picture comes: what its headers say of the places where decoding can begin. <see cref="Append"/> follows.</summary>
+    internal void NotePicture(PublishSession from, double seconds, bool isRandomAccess, bool isFalseKeyFrame, bool isLeading)
+    {
+        lock (gate)
+        {
+            if (session == from)
+                keyFrames.Add(seconds, isRandomAccess, isFalseKeyFrame, isLeading);
+        }
+    }
+
+    /// <summary>Where a period with other renditions can begin. Without true key frames a recovery point has to do: it is not called independent.</summary>
+    private bool CanBegin(in AccessUnit unit) => unit.IsRandomAccess || unit.IsRecoveryPoint && keyFrames.HasUnusableKeyFrames;
+
+    // A tenth of leeway: encoders place key frames by their frame count.
+    private KeyFrameWatch NewWatch() => new(Math.Max(1, Math.Ceiling(packaging.SegmentDuration.TotalSeconds)) * 1.1);
+
     /// <summary>Whether the colour that stands beside the configuration differs.</summary>
     internal static bool ColorChanged(VideoFormat a, VideoFormat b) => a.Color != b.Color || !SameHdr(a.Hdr, b.Hdr);
 
@@ -276,8 +298,8 @@ public sealed class Broadcast
             else
                 LoseVideo();
             // Other renditions need a new period, which begins where players can begin.
-            if (discovery is null && (kind == MediaKind.Video ? unit.IsRandomAccess : video is null) && ladder.WantsPeriod(Facts(frameRate)))
-                discovery = new PeriodDiscovery { Video = video, Audio = audio };
+            if (discovery is null && (kind == MediaKind.Video ? CanBegin(unit) : video is null) && ladder.WantsPeriod(Facts(frameRate)))
+                discovery = new PeriodDiscovery { Video = video, Audio = audio, TakesRecoveryPoint = kind == MediaKind.Video && !unit.IsRandomAccess };
             if (discovery is null)
                 Hand(kind, unit);
             else if (packager is { IsOpen: true })
@@ -337,7 +359,7 @@ public sealed class Broadcast
     {
         var next = discovery!;
         var carried = kind == MediaKind.Video ? video is not null && video.Equals(next.Video) : audio is not null && audio.Equals(next.Audio);
-        var begins = kind == MediaKind.Video ? unit.IsRandomAccess : next.Video is null;
+        var begins = kind == MediaKind.Video ? unit.IsRandomAccess || next.TakesRecoveryPoint && unit.IsRecoveryPoint : next.Video is null;
         if (begins)
         {
             droppedBeforeStart += next.Add(kind, unit);
@@ -384,6 +406,7 @@ public sealed class Broadcast
         audioShift = audio is null ? 0 : shift.In(audio.Timescale).Ticks;
         var own = video is null ? audioShift : videoShift;
         var start = new MediaTime(lead.PresentationTime + own, timescale);
+        periodStart = video is null ? long.MinValue : start.Ticks;
 
         var rungs = ladder.Plan(Facts(next.FramesPerSecond > 0 ? next.FramesPerSecond : frameRate));
         var renditions = new List<PeriodRendition>(2 + rungs.Count);
@@ -437,6 +460,12 @@ public sealed class Broadcast
     private void Hand(MediaKind kind, in AccessUnit unit)
     {
         var own = unit with { DecodeTime = unit.DecodeTime + (kind == MediaKind.Video ? videoShift : audioShift) };
+        // Behind a recovery point come pictures that are shown before it and need what was before it: our own decoder has not seen that.
+        if (kind == MediaKind.Video && ladder.IsNormalized && own.PresentationTime < periodStart)
+        {
+            own.Payload.Release();
+            return;
+        }
         ladder.Feed(kind, own);
         if (kind == MediaKind.Audio)
             packager!.Append(video is null ? 0 : 1, own);
@@ -449,7 +478,7 @@ public sealed class Broadcast
     private SourceFacts Facts(double framesPerSecond)
     {
         var target = (int)Math.Max(1, Math.Ceiling(packaging.SegmentDuration.TotalSeconds));
-        return new SourceFacts(video, audio, framesPerSecond, (long)declaredVideoBits, longestGop, HasUnusableKeyframes: false, target)
+        return new SourceFacts(video, audio, framesPerSecond, (long)declaredVideoBits, keyFrames.GopSeconds, keyFrames.HasUnusableKeyFrames, target)
         {
             SegmentSeconds = packaging.SegmentDuration.TotalSeconds,
         };
@@ -507,7 +536,6 @@ public sealed class Broadcast
             if (keyTime != long.MinValue && unit.DecodeTime > keyTime)
             {
                 gopSeconds = (double)(unit.DecodeTime - keyTime) / VideoFormat.VideoTimescale;
-                longestGop = Math.Max(longestGop, gopSeconds);
                 frameRate = picturesOfGop / gopSeconds;
             }
             keyTime = unit.DecodeTime;

@@ -52,4 +52,8 @@ public sealed record BroadcastHealth(
     IngestCounters Ingest,
     RepairCounters Repairs,
     PackagingCounters Packaging,
-    LadderHealth? Ladder);
+    LadderHealth? Ladder)
+{
+    /// <summary>What the encoder calls key frames are no places to begin or to switch (open GOP).</summary>
+    public bool HasUnusableKeyFrames { get; init; }
+}

@@ -36,7 +36,12 @@ public sealed record HealthProblem(string Code, string Message)
         var sinceKey = health.LastKeyFrame is { } key ? (now - key).TotalSeconds : 0;
         var gop = Math.Max(health.GopSeconds, sinceKey);
         // A tenth of leeway: encoders place key frames by their frame count.
-        if (health.VideoCodec is not null && gop > Math.Ceiling(segment) * 1.1)
+        if (health.VideoCodec is not null && health.HasUnusableKeyFrames)
+        {
+            found.Add(new("key_frames_unusable", Text(
+                $"Players cannot begin or switch at the encoder's key frames, because pictures around them refer to what was before. Set it to closed GOPs (x264: open-gop=0) and a key frame interval of {segment:0.#} s.")));
+        }
+        else if (health.VideoCodec is not null && gop > Math.Ceiling(segment) * 1.1)
         {
             found.Add(new("key_frames_rare", Text(
                 $"Key frames are {gop:0.0} s apart. Viewers join and switch slowly: set the encoder's key frame interval to {segment:0.#} s.")));

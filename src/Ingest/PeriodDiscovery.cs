@@ -51,6 +51,11 @@ internal sealed class PeriodDiscovery : IDisposable
     /// <summary>What metadata says; null when it says nothing.</summary>
     public bool? ExpectAudio { get; set; }
 
+    /// <summary>
+    /// The period may begin with a recovery point: where the source has no other places to begin, or is encoded again anyway.
+    /// </summary>
+    public bool TakesRecoveryPoint { get; init; }
+
     /// <summary>Decode times of the first pictures in milliseconds.</summary>
     public ReadOnlySpan<double> Pictures => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(pictures);
 
@@ -89,7 +94,7 @@ internal sealed class PeriodDiscovery : IDisposable
         {
             if (pictures.Count < MaxMeasured)
                 pictures.Add(time * 1000);
-            if (!hasLead && !unit.IsRandomAccess)
+            if (!hasLead && !CanLead(unit))
             {
                 unit.Payload.Release();
                 return 1;
@@ -149,11 +154,13 @@ internal sealed class PeriodDiscovery : IDisposable
         var kind = Video is null ? MediaKind.Audio : MediaKind.Video;
         for (var i = 0; i < held.Count; i++)
         {
-            if (held[i].Kind == kind && held[i].Unit.IsRandomAccess)
+            if (held[i].Kind == kind && CanLead(held[i].Unit))
                 return i;
         }
         throw new InvalidOperationException("Nothing to begin with.");
     }
+
+    private bool CanLead(in AccessUnit unit) => unit.IsRandomAccess || TakesRecoveryPoint && unit.IsRecoveryPoint;
 
     /// <summary>Gives up what is held of a track whose format changed.</summary>
     public int Forget(MediaKind kind)

@@ -246,7 +246,13 @@ public sealed class PublishSession : IDisposable
             sample = payload.Slice(tag.BodyOffset + look.SampleOffset, look.SampleLength);
         }
         counters.VideoUnits++;
-        Append(MediaKind.Video, new AccessUnit(sample, timing.DecodeTime, timing.CompositionOffset, 0, look.IsRandomAccess, receivedAt));
+        Broadcast.NotePicture(
+            this, (double)timing.DecodeTime / VideoFormat.VideoTimescale, look.IsRandomAccess,
+            !look.IsRandomAccess && (look.IsRecoveryPoint || tag.FrameType == FlvFrameType.Key), look.IsSkippedLeading);
+        Append(MediaKind.Video, new AccessUnit(sample, timing.DecodeTime, timing.CompositionOffset, 0, look.IsRandomAccess, receivedAt)
+        {
+            IsRecoveryPoint = look.IsRecoveryPoint,
+        });
         return null;
     }
 

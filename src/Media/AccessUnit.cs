@@ -20,6 +20,12 @@ public readonly record struct AccessUnit(
     bool IsRandomAccess,
     long ReceivedAt)
 {
+    /// <summary>
+    /// No random access, but a decoder may begin here that leaves out what is presented before (open GOP): AVC's recovery point with
+    /// an intra picture. Players do not start on it.
+    /// </summary>
+    public bool IsRecoveryPoint { get; init; }
+
     /// <summary>Presentation time in the track's timescale.</summary>
     public long PresentationTime => DecodeTime + CompositionOffset;
 }

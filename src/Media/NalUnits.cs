@@ -156,6 +156,47 @@ internal static class NalUnits
         Picture,
     }
 
+    /// <summary>slice_type of a slice header (ISO/IEC 14496-10 §7.3.3): I, of this slice or of all of the picture.</summary>
+    private static bool IsIntraSlice(ReadOnlySpan<byte> unit)
+    {
+        var bits = new BitReader(unit[1..Math.Min(unit.Length, 16)], escaped: true);
+        bits.Unsigned();
+        var type = bits.Unsigned();
+        return !bits.IsOverrun && type is 2 or 7;
+    }
+
+    /// <summary>Whether an SEI unit has a recovery point message, payloadType 6 (ISO/IEC 14496-10 §7.3.2.3.1).</summary>
+    private static bool HasRecoveryPoint(ReadOnlySpan<byte> unit)
+    {
+        var rest = unit[1..];
+        // Behind the last message stands one byte of trailing bits.
+        while (rest.Length > 2)
+        {
+            if (!TryReadCount(ref rest, out var type) || !TryReadCount(ref rest, out var size))
+                return false;
+            if (type == 6)
+                return true;
+            // Emulation prevention makes a message longer than it says; the next is missed then, which costs a place to begin.
+            if (size > rest.Length)
+                return false;
+            rest = rest[size..];
+        }
+        return false;
+
+        static bool TryReadCount(ref ReadOnlySpan<byte> rest, out int count)
+        {
+            for (count = 0; !rest.IsEmpty; rest = rest[1..])
+            {
+                count += rest[0];
+                if (rest[0] == 255)
+                    continue;
+                rest = rest[1..];
+                return true;
+            }
+            return false;
+        }
+    }
+
     /// <summary>Collects what the units' headers say.</summary>
     private struct Look(VideoFormat format)
     {
@@ -163,6 +204,9 @@ internal static class NalUnits
         private readonly bool isAvc = format.Codec == Codec.Avc;
         private bool hasPicture;
         private bool isRandomAccess;
+        private bool isIntra;
+        private bool isRecovering;
+        private bool isSkippedLeading;
         private bool changes;
 
         public int Units { get; private set; }
@@ -180,7 +224,13 @@ internal static class NalUnits
                     isRandomAccess = hasPicture = true;
                     break;
                 case UnitType.Slice:
+                    if (!hasPicture && isAvc)
+                        isIntra = IsIntraSlice(unit);
+                    isSkippedLeading |= !isAvc && (unit[0] >> 1 & 63) is 8 or 9;
                     hasPicture = true;
+                    break;
+                case UnitType.Other when isAvc && (unit[0] & 31) == 6 && !hasPicture:
+                    isRecovering |= HasRecoveryPoint(unit);
                     break;
                 case UnitType.Sequence:
                     changes |= isAvc
@@ -195,6 +245,8 @@ internal static class NalUnits
         {
             HasPicture = hasPicture,
             IsRandomAccess = isRandomAccess,
+            IsRecoveryPoint = isIntra && isRecovering,
+            IsSkippedLeading = isSkippedLeading,
             ChangesFormat = changes,
             NeedsRewrite = rewrite,
             SampleLength = length,

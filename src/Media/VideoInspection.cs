@@ -16,6 +16,17 @@ public readonly record struct VideoInspection
     public bool IsRandomAccess { get; init; }
 
     /// <summary>
+    /// AVC without IDR: an intra picture that a recovery point SEI message stands in front of (ISO/IEC 14496-10 §D.2.8), as
+    /// encoders with open GOPs make. A decoder may begin here and leave out what is presented before.
+    /// </summary>
+    public bool IsRecoveryPoint { get; init; }
+
+    /// <summary>
+    /// HEVC RASL: it cannot be decoded when decoding began at the random access picture before it (ISO/IEC 23008-2 §3.111).
+    /// </summary>
+    public bool IsSkippedLeading { get; init; }
+
+    /// <summary>
     /// It carries a sequence header other than the format's: the encoder changed without a new sequence start. Take the new
     /// format from <see cref="VideoAccessUnit.TryReadFormat"/>.
     /// </summary>

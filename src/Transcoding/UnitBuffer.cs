@@ -45,7 +45,7 @@ internal sealed class UnitBuffer
     public bool HasNext => next < end;
 
     /// <summary>Whether the next unit that waits is a key frame.</summary>
-    public bool IsKeyNext => next < end && this[next] is { } entry && entry.Kind == primary && entry.Unit.IsRandomAccess;
+    public bool IsKeyNext => next < end && this[next] is { } entry && IsKey(entry.Kind, entry.Unit);
 
     /// <summary>Bytes kept.</summary>
     public long Bytes => bytes;
@@ -56,7 +56,7 @@ internal sealed class UnitBuffer
     /// </summary>
     public bool TryAdd(MediaKind kind, in AccessUnit unit)
     {
-        var isKey = kind == primary && unit.IsRandomAccess;
+        var isKey = IsKey(kind, unit);
         if (isDropping)
         {
             if (!isKey || Backlog(unit) > maxBacklogTicks / 2 || bytes - ReplayBytes() + unit.Payload.Length > maxBytes / 2)
@@ -119,6 +119,9 @@ internal sealed class UnitBuffer
         next = end;
         isDropping = true;
     }
+
+    /// <summary>Whether a child can begin with it: what it misses behind a recovery point was given out by the one before.</summary>
+    private bool IsKey(MediaKind kind, in AccessUnit unit) => kind == primary && (unit.IsRandomAccess || unit.IsRecoveryPoint);
 
     private ref Entry this[long position] => ref ring[position & (ring.Length - 1)];
 

@@ -175,6 +175,29 @@ public sealed class LadderTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Ladder_OfHevc_ShowsTheSourceInACodecThatBrowsersHave()
+    {
+        using var directory = new TestDirectory();
+        var film = await CodecSources.EncodeAsync(
+            directory, ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:bframes=2:keyint=60:min-keyint=60:scenecut=0", "-tag:v", "hvc1"], 10);
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=96p@100k/ultrafast", "--Transcoding:MaxPixelsPerSecond=1000000000");
+        await using var publisher = await RtmpPublisher.PublishAsync(server, "new");
+        var sending = publisher.SendAsync(FlvTags.Interleave(FlvTags.Messages(film, FlvForm.Enhanced)));
+        var viewer = await HlsViewer.TuneInAsync(server, "new");
+        Assert.Equal(2, viewer.Master.Variants.Count);
+        Assert.All(viewer.Master.Variants, variant => Assert.StartsWith("avc1.", variant.Attributes.Plain("CODECS"), StringComparison.Ordinal));
+        var source = viewer.Rendition("/" + SourceOf(viewer));
+        await source.UntilAsync(playlist => playlist.Segments.Count(segment => !segment.IsGap) >= 3, TimeSpan.FromSeconds(40));
+        var health = await HealthAsync(server, "new");
+        Assert.Equal("normalized", health.GetProperty("source").GetString());
+        Assert.Contains("hvc1", health.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        foreach (var file in await source.SaveAsync(directory))
+            await Ffmpeg.DecodeSilentlyAsync(file);
+        await sending;
+        await publisher.LeaveAsync();
+    }
+
+    [Fact]
     public async Task Ladder_AudioThatBrowsersCannotPlay_GetsAac()
     {
         using var directory = new TestDirectory();

@@ -36,6 +36,35 @@ public sealed class VideoAccessUnitTests
         }
     }
 
+    /// <summary>Open GOPs (ISO/IEC 14496-10 §D.2.8): SEI message 6 in front of an intra slice; alone neither is a place to begin.</summary>
+    [Theory]
+    [InlineData("00000005 060601C480 00000002 4188", true)]
+    [InlineData("00000009 060502AAAA0601C480 00000002 4188", true)]
+    [InlineData("00000005 060601C480 00000002 419A", false)]
+    [InlineData("00000002 4188", false)]
+    [InlineData("00000005 060601C480 00000002 6588", false)]
+    [InlineData("00000006 0605FFAAAA80 00000002 4188", false)]
+    [InlineData("00000003 06FFFF 00000002 4188", false)]
+    [InlineData("00000005 060601C480 00000001 41", false)]
+    public void Inspect_IntraPictureBehindARecoveryPoint_IsOne(string payload, bool isRecoveryPoint)
+    {
+        var seen = VideoAccessUnit.Inspect(Avc(4), Hex(payload));
+        Assert.Null(seen.Fault);
+        Assert.Equal(isRecoveryPoint, seen.IsRecoveryPoint);
+    }
+
+    [Theory]
+    [InlineData("00000003 660188", false)]
+    [InlineData("00000003 2A0188", false)]
+    [InlineData("00000003 100188", true)]
+    [InlineData("00000003 120188", true)]
+    [InlineData("00000003 0E0188", false)]
+    public void Inspect_HevcPicture_TellsThoseThatNeedWhatWasBeforeTheKeyFrame(string payload, bool isSkipped)
+    {
+        var format = new VideoFormat(Codec.Hevc, "hvc1.1.6.L93.B0", [], 1280, 720);
+        Assert.Equal(isSkipped, VideoAccessUnit.Inspect(format, Hex(payload)).IsSkippedLeading);
+    }
+
     [Theory]
     [InlineData("00000003 6588")]
     [InlineData("FFFFFFFF 6588")]
