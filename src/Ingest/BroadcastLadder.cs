@@ -24,13 +24,23 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     /// <summary>Random access points can be as close as the frames, each frame of audio is one, and a judgement is not cheap.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(0.9);
 
-    private PeriodLadder? current;
-    private bool wasNormalized;
+    /// <summary>How long the budget must have had room for more before a period begins with it: what went may be about to come back.</summary>
+    private static readonly TimeSpan RoomFor = TimeSpan.FromSeconds(10);
+
+    /// <summary>Between two plans: each further rendition costs every viewer a discontinuity, and rooms come free one after the other.</summary>
+    private static readonly TimeSpan PlanEvery = TimeSpan.FromSeconds(30);
+
     /// <summary>Of a ladder of which nothing is left: nothing is late.</summary>
     private static readonly TranscoderStatus Idle = new(TranscoderState.Running, null, TimeSpan.Zero, 1, 0, 0, 0, []);
 
+    private PeriodLadder? current;
+    private bool wasNormalized;
+    private int leftOut;
+    private TimeSpan plannedAt;
+    private TimeSpan? roomSince;
     private readonly LoadJudge judge = new();
     private string? failure;
+    private int withdrawn;
     private long failedAt;
     private int failures;
     private long startedAt;
@@ -53,12 +63,19 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     /// <returns>What is made: rung by rung, to be announced with the period.</returns>
     public IReadOnlyList<PeriodRendition> Plan(SourceFacts facts)
     {
-        Close();
+        leftOut = 0;
+        roomSince = null;
         if (ladders is null || failure is not null && ladders.Elapsed(failedAt) < RetryDelay)
+        {
+            Close();
             return [];
+        }
         failure = null;
+        plannedAt = ladders.Clock;
         wasNormalized = ladders.Derive(broadcast.Channel, facts).IsNormalized;
-        if (ladders.Reserve(broadcast.Channel, facts, judge.Shed, out notes) is not { } room)
+        var reserved = ladders.Reserve(broadcast.Channel, facts, judge.Shed, current, out notes, out leftOut);
+        Close();
+        if (reserved is not { } room)
             return [];
         current = new PeriodLadder(broadcast, room);
         return current.Renditions;
@@ -91,13 +108,13 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
         if (lookedAt is { } last && now - last < LookEvery)
             return false;
         lookedAt = now;
-        if (!wasNormalized && ladders.Derive(broadcast.Channel, facts).IsNormalized)
+        if (wasNormalized != ladders.Derive(broadcast.Channel, facts).IsNormalized || HasFoundRoom(facts, now))
             return true;
         if (current is null && judge.Shed == 0)
             return false;
         // Of sound alone there is nothing to shed.
         var status = current is { Plan.Video.Count: > 0 } ? current.Status ?? Idle : Idle;
-        var hasRoom = judge.Shed > 0 && ladders.HasRoom(ladders.Derive(broadcast.Channel, facts), current?.Plan);
+        var hasRoom = judge.Shed > 0 && ladders.HasRoomForMore(broadcast.Channel, facts, judge.Shed - 1, current?.Plan);
         switch (judge.Look(now, status, hasRoom))
         {
             case LoadVerdict.Shed:
@@ -109,6 +126,24 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             default:
                 return false;
         }
+    }
+
+    /// <summary>
+    /// Whether the budget has had room for a while for what it had none for. Each time at least one rendition more is made, so this
+    /// comes to an end; what was shed is not asked for.
+    /// </summary>
+    private bool HasFoundRoom(SourceFacts facts, TimeSpan now)
+    {
+        if (leftOut == 0 || now - plannedAt < PlanEvery || !ladders!.HasRoomForMore(broadcast.Channel, facts, judge.Shed, current?.Plan))
+        {
+            roomSince = null;
+            return false;
+        }
+        roomSince ??= now;
+        if (now - roomSince < RoomFor)
+            return false;
+        ladders.Tell(broadcast.Channel, LadderEventKind.Restored, "the node's budget has room for it");
+        return true;
     }
 
     /// <summary>The source's media are over for now: what is on its way through the transcoder is still taken.</summary>
@@ -138,6 +173,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             return;
         failures = ladders!.Elapsed(startedAt) < WellAfter ? failures + 1 : 1;
         failure = reason ?? "ffmpeg failed";
+        withdrawn = current!.Plan.RungCount;
         failedAt = ladders.Now;
         ladders.Tell(broadcast.Channel, LadderEventKind.Failed, failure);
     }
@@ -161,6 +197,10 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             pastRestarts + (status?.Restarts ?? 0),
             pastDropped + (status?.DroppedUnits ?? 0),
             notes,
-            status?.LastErrors ?? pastErrors);
+            status?.LastErrors ?? pastErrors)
+        {
+            OverBudget = leftOut,
+            Withdrawn = failure is null ? 0 : withdrawn,
+        };
     }
 }

@@ -27,7 +27,14 @@ public sealed record LadderHealth(
     int Restarts,
     long DroppedUnits,
     IReadOnlyList<string> Notes,
-    IReadOnlyList<string> LastErrors);
+    IReadOnlyList<string> LastErrors)
+{
+    /// <summary>Renditions for which the node's budget has no room.</summary>
+    public int OverBudget { get; init; }
+
+    /// <summary>Renditions that are away because their ffmpeg failed again and again.</summary>
+    public int Withdrawn { get; init; }
+}
 
 /// <summary>One rendition that is made.</summary>
 /// <param name="Name">Its name in paths.</param>

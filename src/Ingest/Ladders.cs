@@ -10,6 +10,9 @@ namespace Millrace.Ingest;
 /// </summary>
 public sealed class Ladders : IDisposable
 {
+    /// <summary>A killed child is gone in milliseconds, on a machine that is full in a second or two.</summary>
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(10);
+
     private readonly TranscodingOptions options;
     private readonly Ffmpeg? ffmpeg;
     private readonly TranscodingBudget budget;
@@ -45,6 +48,12 @@ public sealed class Ladders : IDisposable
     /// <summary>Why nothing can be made; null when it can.</summary>
     public string? Fault { get; }
 
+    /// <summary>Pixels a second that are reserved.</summary>
+    public long BudgetUsed => budget.Used;
+
+    /// <summary>Pixels a second that this node may encode.</summary>
+    public long BudgetLimit => budget.PixelsPerSecond;
+
     internal long Now => time.GetTimestamp();
 
     internal TimeSpan Elapsed(long since) => time.GetElapsedTime(since);
@@ -69,18 +78,22 @@ public sealed class Ladders : IDisposable
     /// <param name="channel">Whose source.</param>
     /// <param name="facts">The source.</param>
     /// <param name="shed">Renditions to leave out, because the machine did not keep up with them.</param>
+    /// <param name="instead">The ladder of the period before, whose room is given back in the same step; or null.</param>
     /// <param name="notes">What is left out and why, in sentences.</param>
-    internal TranscodingBudget.Reservation? Reserve(ChannelName channel, SourceFacts facts, int shed, out IReadOnlyList<string> notes)
+    /// <param name="leftOut">Renditions for which there is no room.</param>
+    internal TranscodingBudget.Reservation? Reserve(
+        ChannelName channel, SourceFacts facts, int shed, PeriodLadder? instead, out IReadOnlyList<string> notes, out int leftOut)
     {
         notes = [];
+        leftOut = 0;
         if (ffmpeg is null)
             return null;
         var plan = Derive(channel, facts);
         var said = plan.Notes.ToList();
-        for (; shed > 0 && plan.WithoutMostExpensive() is { } smaller; shed--)
-            plan = smaller;
-        var reservation = plan.IsEmpty ? null : budget.Reserve(plan);
+        plan = Without(plan, shed);
+        var reservation = plan.IsEmpty ? null : budget.Reserve(plan, instead?.Room);
         var left = plan.Video.Count - (reservation?.Plan.Video.Count ?? 0);
+        leftOut = left;
         if (!plan.IsEmpty && left > 0)
         {
             said.Add(string.Create(CultureInfo.InvariantCulture,
@@ -90,8 +103,21 @@ public sealed class Ladders : IDisposable
         return reservation;
     }
 
-    /// <summary>Whether the budget has room for what a plan lost.</summary>
-    internal bool HasRoom(LadderPlan wanted, LadderPlan? made) => budget.Used - (made?.PixelsPerSecond ?? 0) + wanted.PixelsPerSecond <= budget.PixelsPerSecond;
+    /// <summary>Whether the budget would give a broadcast more than it has now.</summary>
+    /// <param name="channel">Whose source.</param>
+    /// <param name="facts">The source.</param>
+    /// <param name="shed">Renditions to leave out, because the machine did not keep up with them.</param>
+    /// <param name="made">What it has, or null.</param>
+    internal bool HasRoomForMore(ChannelName channel, SourceFacts facts, int shed, LadderPlan? made) =>
+        ffmpeg is not null && budget.Preview(Without(Derive(channel, facts), shed), made?.PixelsPerSecond ?? 0) is { } possible
+        && (possible.Video.Count > (made?.Video.Count ?? 0) || possible.IsNormalized && made is not { IsNormalized: true });
+
+    private static LadderPlan Without(LadderPlan plan, int shed)
+    {
+        for (; shed > 0 && plan.WithoutMostExpensive() is { } smaller; shed--)
+            plan = smaller;
+        return plan;
+    }
 
     internal Transcoder Start(LadderPlan plan, ITranscoderSink sink) => new(plan, options, ffmpeg!, pool, sink, time);
 
@@ -111,12 +137,15 @@ public sealed class Ladders : IDisposable
     internal void Shed(ChannelName channel, TranscoderStatus status) => Tell(channel, LadderEventKind.Shed, string.Create(
         CultureInfo.InvariantCulture, $"this machine encodes at {status.Speed:0.00} of real time, {status.Lag.TotalSeconds:0.0} s behind"));
 
-    /// <summary>Waits until every child whose period is over has ended. The broadcasts have ended before.</summary>
+    /// <summary>
+    /// Waits until every child whose period is over has ended, but not for ever: each has its SIGKILL, and one that hangs in the
+    /// kernel must not hold the process up, whose end it does not survive. The broadcasts have ended before.
+    /// </summary>
     public void Dispose()
     {
         Task[] left;
         lock (gate)
             left = [.. retiring];
-        Task.WaitAll(left);
+        Task.WaitAll(left, PatienceAtTheEnd);
     }
 }

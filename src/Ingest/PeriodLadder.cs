@@ -15,6 +15,9 @@ internal sealed class PeriodLadder(Broadcast broadcast, TranscodingBudget.Reserv
 
     public LadderPlan Plan => room.Plan;
 
+    /// <summary>Its share of the budget.</summary>
+    public TranscodingBudget.Reservation Room => room;
+
     /// <summary>The renditions, rung by rung.</summary>
     public IReadOnlyList<PeriodRendition> Renditions { get; } =
     [

@@ -25,20 +25,40 @@ public sealed class TranscodingBudget
     /// Reserves room for as much of a plan as fits: rungs go from the most expensive downwards, and what stands for the source
     /// last. Null when not even the cheapest fits; audio costs nothing. The caller disposes the reservation at the end.
     /// </summary>
-    public Reservation? Reserve(LadderPlan plan)
+    /// <param name="plan">What is wanted.</param>
+    /// <param name="instead">
+    /// Given back in the same step, so that nobody else takes its room in between: what replaces it is no smaller, unless less is wanted.
+    /// </param>
+    public Reservation? Reserve(LadderPlan plan, Reservation? instead = null)
     {
         ArgumentNullException.ThrowIfNull(plan);
         lock (gate)
         {
-            for (var candidate = plan; candidate is { IsEmpty: false }; candidate = candidate.WithoutMostExpensive())
-            {
-                if (used + candidate.PixelsPerSecond > PixelsPerSecond)
-                    continue;
-                used += candidate.PixelsPerSecond;
-                return new Reservation(this, candidate, plan.Video.Count - candidate.Video.Count);
-            }
-            return null;
+            instead?.Dispose();
+            if (Fit(plan, PixelsPerSecond - used) is not { } candidate)
+                return null;
+            used += candidate.PixelsPerSecond;
+            return new Reservation(this, candidate, plan.Video.Count - candidate.Video.Count);
         }
+    }
+
+    /// <summary>What <see cref="Reserve"/> would give at this moment; null when that is nothing.</summary>
+    /// <param name="plan">What is wanted.</param>
+    /// <param name="held">Pixels a second that the asker has and would give back.</param>
+    public LadderPlan? Preview(LadderPlan plan, long held)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return Fit(plan, PixelsPerSecond - Used + held);
+    }
+
+    private static LadderPlan? Fit(LadderPlan plan, long room)
+    {
+        for (var candidate = plan; candidate is { IsEmpty: false }; candidate = candidate.WithoutMostExpensive())
+        {
+            if (candidate.PixelsPerSecond <= room)
+                return candidate;
+        }
+        return null;
     }
 
     /// <summary>Room for one broadcast's ladder. Disposing it gives the room back; any number of times.</summary>

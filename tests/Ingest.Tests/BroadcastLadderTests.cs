@@ -42,6 +42,22 @@ public sealed class BroadcastLadderTests
     }
 
     [Fact]
+    public void Ladder_OpenGops_AreNormalisedAtARecoveryPoint()
+    {
+        using var stage = new Stage(Wanting("off", "alice=96p@100k/ultrafast", SourceMode.Auto));
+        var clip = Clip.Pictures("320x180", 25, 12, gop: 25, more: "-bf 3 -x264-params open-gop=1:keyint=25:bframes=3:b-adapt=0");
+        var publisher = stage.Publish(clip);
+        publisher.Play(100, null);
+        publisher.Play(100, "source");
+        Assert.Equal([false, true], stage.Sink.Periods.Select(period => period.Renditions[0].IsDerived));
+        var problems = stage.Problems(publisher);
+        Assert.Contains(problems, problem => problem.Code == "key_frames_unusable");
+        Assert.Contains(problems, problem => problem.Code == "source_normalized" && problem.Message.Contains("cannot switch", StringComparison.Ordinal));
+        stage.End();
+        Assert.All(stage.Sink.SegmentsOf(0, 1).Where(segment => !segment.IsGap), segment => Assert.True(segment.IsIndependent));
+    }
+
+    [Fact]
     public void Ladder_BudgetForOne_IsKeptOverAChangeOfPeriodAndSecondBroadcastGetsNone()
     {
         // Room for 170×96 at 25 to 30 frames a second once and not twice.
@@ -60,6 +76,30 @@ public sealed class BroadcastLadderTests
         again.Play(50, "96p");
         Assert.Equal("96p", Assert.Single(again.Publisher.Session.Broadcast.ReadHealth().Ladder!.Rungs).Name);
         stage.End();
+    }
+
+    [Fact]
+    public void Ladder_BudgetGetsRoom_SecondBroadcastGetsItsRungOnceAndTheSourceGoesOn()
+    {
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"), pixels: 400_000);
+        var other = stage.Publish(Film, "bob");
+        other.Play(50, null);
+        var publisher = stage.Publish(Film);
+        publisher.Play(50, null);
+        Assert.Equal(1, publisher.Publisher.Session.Broadcast.ReadHealth().Ladder!.OverBudget);
+        Assert.Equal(["source"], Assert.Single(stage.Sink.Periods).Renditions.Select(rendition => rendition.Name));
+
+        stage.Stop(other);
+        // Not at once: who went may be about to come back.
+        publisher.Play(200, null);
+        Assert.Single(stage.Sink.Periods);
+        publisher.Play(900, null);
+        publisher.Play(50, "96p");
+        Assert.Equal(["source", "96p"], stage.Sink.Periods[^1].Renditions.Select(rendition => rendition.Name));
+        Assert.Equal(2, stage.Sink.Periods.Count);
+        Assert.Equal(0, publisher.Publisher.Session.Broadcast.ReadHealth().Ladder!.OverBudget);
+        stage.End();
+        Assert.DoesNotContain(stage.Sink.SegmentsOf(0, 1).SkipLast(1), segment => segment.IsGap);
     }
 
     [Fact]
@@ -173,6 +213,13 @@ public sealed class BroadcastLadderTests
             }
         }
 
+        /// <summary>Ends a channel's broadcast.</summary>
+        public void Stop(Player player)
+        {
+            player.Publisher.Close();
+            Node.Directory.End(player.Publisher.Session.Broadcast.Channel, new PublishRejection(PublishRejectionReason.ShuttingDown, ""));
+        }
+
         /// <summary>Ends everything and demands that all is given back.</summary>
         public void End()
         {
@@ -250,7 +297,7 @@ public sealed class BroadcastLadderTests
             {
                 stage.Node.Time.Advance(TimeSpan.FromMilliseconds(40));
                 var unit = units[next % units.Count];
-                Publisher.RawPicture(start + (uint)(next * 40), unit.Sample.IsSync, unit.Bytes);
+                Publisher.RawPicture(start + (uint)(next * 40), unit.Sample.IsSync, unit.Bytes, unit.Sample.CompositionOffset / 90);
                 Assert.Null(Publisher.Rejection);
                 if (follower is not null && ++played % 25 == 0 && played > 25)
                     stage.Until(follower, played - 25);

@@ -8,6 +8,21 @@ public sealed class BudgetTests
         new SourceFacts(new VideoFormat(Codec.Avc, "avc1.64001f", [], 1280, 720), null, 30, 0, 2, false, 2), new TranscodingOptions());
 
     [Fact]
+    public void Reserve_InsteadOfAnother_TakesItsRoomInTheSameStep()
+    {
+        var budget = new TranscodingBudget(Plan.PixelsPerSecond);
+        var first = budget.Reserve(Plan)!;
+        Assert.Null(budget.Preview(Plan, 0));
+        Assert.Equal(Plan, budget.Preview(Plan, first.Plan.PixelsPerSecond));
+
+        using var second = budget.Reserve(Plan, first)!;
+
+        Assert.Equal(Plan, second.Plan);
+        first.Dispose();
+        Assert.Equal(Plan.PixelsPerSecond, budget.Used);
+    }
+
+    [Fact]
     public void Reserve_LessAndLessRoom_GivesFewerRungsThenNone()
     {
         var budget = new TranscodingBudget(Plan.PixelsPerSecond * 2 - 1);
