@@ -23,6 +23,8 @@ public sealed class IngestTotals
             {
                 var health = broadcast.ReadHealth();
                 sums.Add(health);
+                if (health.Ladder is { } ladder)
+                    sums.Ladders = sums.Ladders.With(ladder);
                 switch (health.State)
                 {
                     case BroadcastState.Discovering:
@@ -65,6 +67,15 @@ public sealed class IngestTotals
         private RepairCounters repairs;
         private PackagingCounters packaging;
 
+        /// <summary>Children of ladders that took over from one that died or hung.</summary>
+        public long LadderRestarts { get; private set; }
+
+        /// <summary>Access units of sources that no child got.</summary>
+        public long LadderDropped { get; private set; }
+
+        /// <summary>Renditions that are made, by what their ladder does, and those that are not made, by reason. Now.</summary>
+        public LadderCounts Ladders { get; internal set; }
+
         /// <summary>Broadcasts with a publisher and nothing to be seen yet.</summary>
         public int Discovering { get; internal set; }
 
@@ -92,6 +103,8 @@ public sealed class IngestTotals
             ingest.Add(health.Ingest);
             repairs.Add(health.Repairs);
             packaging.Add(health.Packaging);
+            LadderRestarts += health.Ladder?.Restarts ?? 0;
+            LadderDropped += health.Ladder?.DroppedUnits ?? 0;
         }
     }
 }

@@ -64,6 +64,7 @@ internal static class Roles
             configuration.Get<IngestOptions>(), configuration.Get<PackagingOptions>(), provider.GetRequiredService<IBroadcastSinkFactory>(),
             provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Ladders>()));
         services.AddSingleton<IngestMetrics>();
+        services.AddSingleton<LadderMetrics>();
         services.AddSingleton(provider => new Admission(configuration.Get<IngestOptions>(), provider.GetRequiredService<IStreamKeys>()));
     }
 

@@ -39,8 +39,9 @@ internal static class HttpPipeline
         {
             app.Services.GetRequiredService<BroadcastApi>().Map(app);
             app.Services.GetRequiredService<PlatformApi>().Map(app);
-            // Nobody else asks for it, and without an instance its instruments do not exist.
+            // Nobody else asks for them, and without an instance their instruments do not exist.
             app.Services.GetRequiredService<IngestMetrics>();
+            app.Services.GetRequiredService<LadderMetrics>();
         }
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapFallback(context => TextAsync(context, StatusCodes.Status404NotFound, "Not found.\n"));
