@@ -123,7 +123,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// How far back it can be rewound now: seconds from the beginning of its first period to that of the oldest segment in the
     /// timeline; null before the first.
     /// </summary>
-    internal double? RewindableFrom
+    public double? RewindableFrom
     {
         get
         {

@@ -11,6 +11,9 @@ namespace Millrace.Platform;
 /// <summary><c>/api/v1/broadcasts</c> and a channel's: what is on air and what can be watched again.</summary>
 public sealed class BroadcastApi
 {
+    // A publisher that comes back every minute of a day; older ones are of no use without their media's clock.
+    private const int MaxPeriods = 1440;
+
     private readonly OriginStore origin;
     private readonly BroadcastDirectory broadcasts;
     private readonly OperatorToken token;
@@ -78,14 +81,28 @@ public sealed class BroadcastApi
     {
         if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id))
             return null;
-        if (origin.Replays.Find(id.Value) is { } replay)
-            return Describe(replay);
-        return origin.Find(id.Value) is { } broadcast ? Describe(broadcast) : null;
+        var open = origin.Find(id.Value);
+        var document = origin.Replays.Find(id.Value) is { } replay ? Describe(replay) : open is null ? null : Describe(open);
+        return document is null || open is null ? document : WithTimeline(document, open);
     }
 
     private static BroadcastDocument Describe(OriginBroadcast broadcast) => new(
         broadcast.Id.Value, broadcast.Channel.Value, !broadcast.IsEnded, broadcast.StartedAt, null, Math.Round(broadcast.Duration.TotalSeconds, 3), null,
         broadcast.Mode.ToString().ToLowerInvariant());
+
+    /// <summary>Adds what only an open broadcast knows: its media's clock.</summary>
+    private static BroadcastDocument WithTimeline(BroadcastDocument document, OriginBroadcast broadcast)
+    {
+        var periods = broadcast.Timeline.Read().Periods;
+        if (periods.Count == 0 || broadcast.RewindableFrom is not { } from)
+            return document;
+        return document with
+        {
+            RewindableFrom = Math.Round(Math.Max(0, from), 3),
+            Periods = [.. periods.Skip(periods.Count - MaxPeriods).Select(period =>
+                new PeriodDocument(Math.Round(period.Start.Seconds - periods[0].Start.Seconds, 3), period.WallClock))],
+        };
+    }
 
     private static BroadcastDocument Describe(Replay replay) => new(
         replay.Id.Value, replay.Channel.Value, false, replay.StartedAt, replay.EndedAt, Math.Round(replay.Duration.TotalSeconds, 3), replay.Bytes,

@@ -64,8 +64,20 @@ internal sealed record BroadcastList(IReadOnlyList<BroadcastDocument> Broadcasts
 /// <param name="Duration">Seconds of its media that can be watched, absences of the publisher included.</param>
 /// <param name="Bytes">Bytes that it takes on disk; null while it is on air.</param>
 /// <param name="Dvr">How far back viewers may go: <c>off</c>, <c>window</c> or <c>full</c>.</param>
+/// <param name="RewindableFrom">
+/// Where what can be watched begins: seconds from the broadcast's beginning on its media's clock, which <c>sprites.vtt</c> counts
+/// as well. Absent where many are listed, and of a replay that nobody is watching.
+/// </param>
+/// <param name="Periods">The newest 1440 runs of the publisher, for finding a playlist's dates on that clock; absent as well.</param>
 internal sealed record BroadcastDocument(
-    string Id, string Channel, bool Live, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, double Duration, long? Bytes, string Dvr);
+    string Id, string Channel, bool Live, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, double Duration, long? Bytes, string Dvr,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewindableFrom = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<PeriodDocument>? Periods = null);
+
+/// <summary>A run of a publisher: no discontinuity in it.</summary>
+/// <param name="Start">Where it begins on the media's clock, seconds from the broadcast's beginning; time off air does not count.</param>
+/// <param name="Date">The same moment as a playlist's EXT-X-PROGRAM-DATE-TIME has it.</param>
+internal sealed record PeriodDocument(double Start, DateTimeOffset Date);
 
 /// <summary>Every answer that is an error.</summary>
 internal sealed record ErrorDocument(ErrorDetail Error);

@@ -1,4 +1,5 @@
 import type { ServerClock } from './clock.ts';
+import type { Period } from './player/media-clock.ts';
 
 /** One channel as `GET /api/v1/channels/{name}` describes it. */
 export interface ChannelInfo {
@@ -14,6 +15,31 @@ export interface ChannelInfo {
   /** What is on air: `video`, `audio` or both; empty when nothing is, or it is not known yet. */
   readonly tracks: readonly string[];
 }
+
+/** One broadcast as `GET /api/v1/broadcasts/{id}` describes it, or one of a channel's list. */
+export interface BroadcastInfo {
+  readonly id: string;
+  readonly channel: string;
+  readonly live: boolean;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  /** Seconds that can be watched. */
+  readonly duration: number;
+  /** Whether what was can be gone back to, and stays as a replay. */
+  readonly rewinds: boolean;
+  /** Seconds on the broadcast's clock at which what can be watched begins; null while the server does not know. */
+  readonly rewindableFrom: number | null;
+  /** The runs of its publisher, in the order of time; empty while the server does not know. */
+  readonly periods: readonly Period[];
+  /** Of a clip: what it is called; else null. */
+  readonly clipName: string | null;
+}
+
+export type BroadcastAnswer =
+  | { readonly kind: 'broadcast'; readonly broadcast: BroadcastInfo }
+  /** There is none of that id, or no more. */
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'unreachable'; readonly reason: string };
 
 export type ChannelAnswer =
   | { readonly kind: 'channel'; readonly channel: ChannelInfo }
@@ -41,6 +67,21 @@ export async function fetchChannels(clock: ServerClock, signal: AbortSignal): Pr
   const list = answer.status === 200 && isRecord(answer.body) ? answer.body['channels'] : undefined;
   if (!Array.isArray(list)) return { kind: 'unreachable', reason: answer.reason };
   return { kind: 'channels', channels: list.map(toChannel).filter((channel) => channel !== null) };
+}
+
+/** Asks for one broadcast. Never throws except when `signal` cancels. */
+export async function fetchBroadcast(id: string, clock: ServerClock, signal: AbortSignal): Promise<BroadcastAnswer> {
+  const answer = await fetchJson(`/api/v1/broadcasts/${encodeURIComponent(id)}`, clock, signal);
+  if (answer.status === 404) return { kind: 'unknown' };
+  const broadcast = answer.status === 200 ? toBroadcast(answer.body) : null;
+  return broadcast ? { kind: 'broadcast', broadcast } : { kind: 'unreachable', reason: answer.reason };
+}
+
+/** Asks for a channel's broadcasts, newest first; null when there was no answer. Never throws except when `signal` cancels. */
+export async function fetchBroadcasts(channel: string, clock: ServerClock, signal: AbortSignal): Promise<readonly BroadcastInfo[] | null> {
+  const answer = await fetchJson(`/api/v1/channels/${encodeURIComponent(channel)}/broadcasts`, clock, signal);
+  const list = answer.status === 200 && isRecord(answer.body) ? answer.body['broadcasts'] : undefined;
+  return Array.isArray(list) ? list.map(toBroadcast).filter((broadcast) => broadcast !== null) : null;
 }
 
 interface JsonAnswer {
@@ -85,6 +126,29 @@ function toChannel(value: unknown): ChannelInfo | null {
     previewAt: Number.isNaN(Date.parse(text('previewAt') ?? '')) ? null : text('previewAt'),
     tracks: ['video', 'audio'].filter((track) => isRecord(health[track])),
   };
+}
+
+export function toBroadcast(value: unknown): BroadcastInfo | null {
+  if (!isRecord(value)) return null;
+  const { id, channel, startedAt, duration, rewindableFrom, periods, clip } = value;
+  if (typeof id !== 'string' || typeof channel !== 'string' || typeof startedAt !== 'string') return null;
+  return {
+    id,
+    channel,
+    live: value['live'] === true,
+    startedAt,
+    duration: typeof duration === 'number' ? duration : 0,
+    rewinds: value['dvr'] === 'full' || value['dvr'] === 'window',
+    rewindableFrom: typeof rewindableFrom === 'number' ? rewindableFrom : null,
+    periods: Array.isArray(periods) ? periods.map(toPeriod).filter((period) => period !== null) : [],
+    clipName: isRecord(clip) && typeof clip['name'] === 'string' ? clip['name'] : null,
+  };
+}
+
+function toPeriod(value: unknown): Period | null {
+  if (!isRecord(value) || typeof value['start'] !== 'number' || typeof value['date'] !== 'string') return null;
+  const dateMs = Date.parse(value['date']);
+  return Number.isNaN(dateMs) ? null : { start: value['start'], dateMs };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

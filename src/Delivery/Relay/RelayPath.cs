@@ -8,7 +8,7 @@ internal static class RelayPath
 
     /// <summary>Whether a path is a relay's business: media, and what the watch page asks of the API.</summary>
     public static bool IsRelayed(ReadOnlySpan<char> path) =>
-        IsMedia(path) || path is "/api/v1/time" or "/api/v1/channels" || path.StartsWith("/api/v1/channels/");
+        IsMedia(path) || path is "/api/v1/time" or "/api/v1/channels" || path.StartsWith("/api/v1/channels/") || path.StartsWith("/api/v1/broadcasts/");
 
     /// <summary><c>/live/{channel}/…</c> and <c>/b/{broadcast}/…</c>; <c>/b/{broadcast}</c> alone is a page.</summary>
     public static bool IsMedia(ReadOnlySpan<char> path)

@@ -79,7 +79,7 @@ public sealed class WebFiles
     internal static string PageOf(string path) => path switch
     {
         "/" => "/index.html",
-        _ when path.StartsWith("/c/", StringComparison.Ordinal) => "/watch.html",
+        _ when path.StartsWith("/c/", StringComparison.Ordinal) || path.StartsWith("/b/", StringComparison.Ordinal) => "/watch.html",
         _ when path.StartsWith("/embed/", StringComparison.Ordinal) => "/embed.html",
         _ => path,
     };

@@ -3,6 +3,7 @@ import { channelFromPath } from '../channel-name.ts';
 import { PlayerView } from '../player/view.tsx';
 import '../styles/base.css';
 import '../styles/player.css';
+import '../styles/seek.css';
 
 /** `/embed/{channel}`: the player alone, filling its frame. `?muted=1` starts without sound, `?autoplay=0` on demand. */
 function Embed() {

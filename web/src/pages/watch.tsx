@@ -1,13 +1,18 @@
 import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
+import { broadcastFromPath, startFromQuery } from '../broadcast-id.ts';
 import { channelFromPath } from '../channel-name.ts';
 import type { View } from '../player/player.ts';
 import { PlayerView } from '../player/view.tsx';
 import { Header } from './header.tsx';
+import { PastBroadcasts } from './past-broadcasts.tsx';
+import { Replay } from './replay.tsx';
 import { Since } from './since.tsx';
 import '../styles/base.css';
 import '../styles/player.css';
+import '../styles/seek.css';
 import '../styles/pages.css';
+import '../styles/replay.css';
 
 /** `/c/{channel}`: the player with what there is to say about the broadcast. */
 function Watch({ channel }: { channel: string }) {
@@ -36,6 +41,22 @@ function Watch({ channel }: { channel: string }) {
             {(view?.phase === 'waiting' || view?.phase === 'ended') && <span>Offline</span>}
           </p>
         </section>
+        {view !== null && <PastBroadcasts channel={channel} live={live} />}
+      </main>
+    </>
+  );
+}
+
+function NoSuchBroadcast() {
+  return (
+    <>
+      <Header />
+      <main class="notice">
+        <h1>There is no such broadcast</h1>
+        <p>The address is not complete, or was never one.</p>
+        <p>
+          <a href="/">See who is live</a>
+        </p>
       </main>
     </>
   );
@@ -56,5 +77,13 @@ function NoSuchChannel() {
   );
 }
 
-const channel = channelFromPath(location.pathname);
-render(channel === null ? <NoSuchChannel /> : <Watch channel={channel} />, document.getElementById('app')!);
+function page() {
+  if (location.pathname.startsWith('/b/')) {
+    const broadcast = broadcastFromPath(location.pathname);
+    return broadcast === null ? <NoSuchBroadcast /> : <Replay broadcast={broadcast} startSeconds={startFromQuery(location.search)} />;
+  }
+  const channel = channelFromPath(location.pathname);
+  return channel === null ? <NoSuchChannel /> : <Watch channel={channel} />;
+}
+
+render(page(), document.getElementById('app')!);

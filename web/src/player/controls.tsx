@@ -10,6 +10,7 @@ import {
 import type { Command } from './keys.ts';
 import type { Player, View } from './player.ts';
 import { QualityMenu } from './quality-menu.tsx';
+import { SeekBar, SeekTime } from './seek-bar.tsx';
 
 interface ControlsProps {
   readonly player: Player;
@@ -25,8 +26,19 @@ export function Controls({ player, view, fullscreen, pip, act }: ControlsProps) 
   const onAir = phase === 'playing' || phase === 'paused' || phase === 'stalled' || phase === 'loading';
   const playing = phase === 'playing' || phase === 'stalled';
   const silent = view.muted || view.volume === 0;
+  // A broadcast that has just begun has nothing to go back to.
+  const seekable = onAir && view.seekable !== null && view.seekable.end - view.seekable.start > 5 ? view.seekable : null;
   return (
-    <div class="controls">
+    <div class="controls" data-seek={seekable !== null}>
+      {seekable && (
+        <SeekBar
+          seekable={seekable}
+          broadcast={view.audioOnly ? null : (view.broadcast?.id ?? null)}
+          onSeek={(seconds) => player.seek(seconds)}
+          onStep={(seconds) => player.step(seconds)}
+          onEnd={(end) => player.goTo(end)}
+        />
+      )}
       {onAir && (
         <button
           type="button"
@@ -59,7 +71,8 @@ export function Controls({ player, view, fullscreen, pip, act }: ControlsProps) 
           onInput={(event) => player.setVolume(event.currentTarget.valueAsNumber / 100)}
         />
       </div>
-      {onAir && !view.playBlocked && <LiveBadge view={view} onLive={() => act('go-live')} />}
+      {onAir && !view.playBlocked && view.seekable?.live !== false && <LiveBadge view={view} onLive={() => player.goLive()} />}
+      {seekable && <SeekTime seekable={seekable} />}
       <span class="controls-gap" />
       {onAir && <QualityMenu player={player} view={view} />}
       {onAir && pip && !view.audioOnly && (
@@ -92,7 +105,7 @@ function LiveBadge({ view, onLive }: { view: View; onLive: () => void }) {
   const shown = view.phase === 'playing' && latency !== null ? `${latency.toFixed(1)} s` : '';
   if (view.behindLive) {
     return (
-      <button type="button" class="live" data-behind="true" title="Go to live (L)" onClick={onLive}>
+      <button type="button" class="live" data-behind="true" title="Go to live (End)" onClick={onLive}>
         <span class="live-dot" />
         Go to live
       </button>

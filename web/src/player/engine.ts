@@ -19,6 +19,13 @@ export interface Engine {
   destroy(): void;
   /** Tries to go on after a media error. */
   recover(): void;
+  /** What of the media can be gone to, in the element's time, or null while that is not known. */
+  range(): { readonly start: number; readonly end: number } | null;
+  /** Nothing is added any more: the playlist has its end. */
+  isOver(): boolean;
+  /** The date of a moment in the element's time, milliseconds since the epoch, and the other way; null when not known. */
+  dateAt(position: number): number | null;
+  positionAt(dateMs: number): number | null;
   /** Where playback would be if it were live now, in the element's time; null when not known. */
   livePosition(): number | null;
   /** Wall-clock time (EXT-X-PROGRAM-DATE-TIME) of the picture that is showing, milliseconds since the epoch, or null. */

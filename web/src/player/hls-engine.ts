@@ -1,5 +1,5 @@
 import Hls, { ErrorDetails, ErrorTypes, Events } from 'hls.js';
-import type { ErrorData, HlsConfig, LoaderResponse, LoadPolicy, RetryConfig } from 'hls.js';
+import type { ErrorData, Fragment, HlsConfig, LoaderResponse, LoadPolicy, RetryConfig } from 'hls.js';
 import workerUrl from 'hls.js/dist/hls.worker.js?url';
 import { codecsInPlaylist, describeCodec, unsupportedCodecs } from './codecs.ts';
 import type { Engine, EngineEvents } from './engine.ts';
@@ -66,10 +66,12 @@ export class HlsEngine implements Engine {
   #sawLive = false;
   #destroyed = false;
 
-  constructor(video: HTMLVideoElement, url: string, events: EngineEvents) {
+  /** `start`: where in the playlist to begin, seconds; null is the live edge, and what is over is not played. */
+  constructor(video: HTMLVideoElement, url: string, events: EngineEvents, start: number | null) {
     this.#url = url;
     this.#events = events;
-    const hls = (this.#hls = new Hls(config));
+    this.#sawLive = start !== null;
+    const hls = (this.#hls = new Hls(start === null ? config : { ...config, startPosition: start }));
     hls.on(Events.ERROR, (_, data) => this.#onError(data));
     hls.on(Events.MANIFEST_PARSED, () => this.#report());
     hls.on(Events.LEVELS_UPDATED, () => this.#report());
@@ -95,6 +97,28 @@ export class HlsEngine implements Engine {
 
   recover(): void {
     this.#hls.recoverMediaError();
+  }
+
+  range(): { start: number; end: number } | null {
+    const details = this.#hls.latestLevelDetails;
+    const first = details?.fragments[0];
+    return details && first ? { start: first.start, end: details.edge } : null;
+  }
+
+  isOver(): boolean {
+    return this.#hls.latestLevelDetails?.live === false;
+  }
+
+  dateAt(position: number): number | null {
+    const fragment = this.#lastFragment((candidate) => candidate.start <= position);
+    return fragment?.programDateTime == null ? null : fragment.programDateTime + (position - fragment.start) * 1000;
+  }
+
+  positionAt(dateMs: number): number | null {
+    const fragment = this.#lastFragment((candidate) => (candidate.programDateTime ?? 0) <= dateMs);
+    if (fragment?.programDateTime == null) return null;
+    // A date between two runs of the publisher is where the second begins.
+    return fragment.start + Math.min(fragment.duration, Math.max(0, (dateMs - fragment.programDateTime) / 1000));
   }
 
   livePosition(): number | null {
@@ -127,6 +151,19 @@ export class HlsEngine implements Engine {
 
   showing(): number {
     return this.#hls.currentLevel;
+  }
+
+  /** The last fragment that holds, of those in order; the first one when none does. */
+  #lastFragment(holds: (fragment: Fragment) => boolean): Fragment | undefined {
+    const fragments = this.#hls.latestLevelDetails?.fragments ?? [];
+    let low = 0;
+    let high = fragments.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (holds(fragments[middle]!)) low = middle + 1;
+      else high = middle;
+    }
+    return fragments[Math.max(0, low - 1)];
   }
 
   #report(): void {

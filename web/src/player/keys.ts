@@ -5,7 +5,12 @@ export type Command =
   | 'toggle-pip'
   | 'volume-up'
   | 'volume-down'
-  | 'go-live'
+  | 'back'
+  | 'forward'
+  | 'far-back'
+  | 'far-forward'
+  | 'go-first'
+  | 'go-last'
   | 'toggle-help';
 
 /** The keys, as the help shows them. */
@@ -13,7 +18,9 @@ export const keyHelp: readonly (readonly [keys: string, what: string])[] = [
   ['Space or K', 'Play or pause'],
   ['M', 'Mute or unmute'],
   ['↑ ↓', 'Volume'],
-  ['L', 'Go to live'],
+  ['← →', '5 seconds back, forward'],
+  ['J, L', '10 seconds back, forward'],
+  ['Home, End', 'Beginning, live or end'],
   ['F', 'Full screen'],
   ['P', 'Picture in picture'],
   ['?', 'This help'],
@@ -40,10 +47,20 @@ export function commandForKey(
       return 'toggle-fullscreen';
     case 'p':
       return 'toggle-pip';
+    case 'j':
+      return 'far-back';
     case 'l':
-      return 'go-live';
+      return 'far-forward';
     case '?':
       return 'toggle-help';
+    case 'ArrowLeft':
+      return on === 'slider' ? null : 'back';
+    case 'ArrowRight':
+      return on === 'slider' ? null : 'forward';
+    case 'Home':
+      return on === 'slider' ? null : 'go-first';
+    case 'End':
+      return on === 'slider' ? null : 'go-last';
     case 'ArrowUp':
       return on === 'slider' ? null : 'volume-up';
     case 'ArrowDown':

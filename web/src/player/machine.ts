@@ -42,6 +42,8 @@ export type Input =
   /** A long stall: nothing new from the streamer; or there is something new, and it does not play. */
   | { readonly type: 'starved' }
   | { readonly type: 'stuck' }
+  /** The viewer goes to where another playlist leads, or back: of the same broadcast, also when it was watched to its end. */
+  | { readonly type: 'move' }
   /** The time of a planned attempt has come, or the viewer asked for one. */
   | { readonly type: 'retry' };
 
@@ -164,6 +166,11 @@ export function step(model: Model, input: Input): Step {
     case 'stuck':
       if (model.attached === null || (model.phase !== 'stalled' && model.phase !== 'loading')) return stay(model);
       return fail(model, { kind: 'media', detail: 'Playback does not advance' });
+
+    case 'move': {
+      const broadcast = model.attached ?? model.finished;
+      return broadcast === null ? stay(model) : attach(model, broadcast);
+    }
 
     case 'retry':
       if (model.phase !== 'error' && model.phase !== 'loading') return stay(model);

@@ -13,7 +13,8 @@ export class NativeEngine implements Engine {
   #advancedAt = performance.now();
   #end = 0;
 
-  constructor(video: HTMLVideoElement, url: string, events: EngineEvents) {
+  /** `start`: where to begin, seconds from what can be gone back to; null is the live edge. */
+  constructor(video: HTMLVideoElement, url: string, events: EngineEvents, start: number | null) {
     this.#video = video;
     this.#url = url;
     const signal = this.#listeners.signal;
@@ -32,6 +33,12 @@ export class NativeEngine implements Engine {
         this.#advancedAt = performance.now();
       }
     }, { signal });
+    if (start !== null) {
+      video.addEventListener('loadedmetadata', () => {
+        const range = this.range();
+        if (range !== null) video.currentTime = range.start + start;
+      }, { once: true, signal });
+    }
     video.src = url;
     video.load();
   }
@@ -46,6 +53,25 @@ export class NativeEngine implements Engine {
     this.#video.src = this.#url;
     this.#video.load();
     this.#video.play().catch(() => undefined);
+  }
+
+  range(): { start: number; end: number } | null {
+    const seekable = this.#video.seekable;
+    return seekable.length > 0 ? { start: seekable.start(0), end: seekable.end(seekable.length - 1) } : null;
+  }
+
+  isOver(): boolean {
+    return Number.isFinite(this.#video.duration);
+  }
+
+  dateAt(position: number): number | null {
+    const startMs = this.#video.getStartDate?.().getTime();
+    return startMs === undefined || Number.isNaN(startMs) ? null : startMs + position * 1000;
+  }
+
+  positionAt(dateMs: number): number | null {
+    const startMs = this.dateAt(0);
+    return startMs === null ? null : (dateMs - startMs) / 1000;
   }
 
   livePosition(): number | null {

@@ -4,13 +4,17 @@ import { describeProblem } from './problem.ts';
 
 interface OverlayProps {
   readonly channel: string;
+  /** The page is for one broadcast. */
+  readonly isReplay: boolean;
   readonly view: View;
   readonly onPlay: () => void;
   readonly onRetry: () => void;
+  /** Plays what has ended once more. */
+  readonly onAgain: () => void;
 }
 
 /** What lies over the picture: never a blank box, always words for what is going on. */
-export function Overlay({ channel, view, onPlay, onRetry }: OverlayProps) {
+export function Overlay({ channel, isReplay, view, onPlay, onRetry, onAgain }: OverlayProps) {
   const { phase, problem } = view;
   if (view.playBlocked) {
     return (
@@ -35,10 +39,33 @@ export function Overlay({ channel, view, onPlay, onRetry }: OverlayProps) {
   }
   switch (phase) {
     case 'waiting':
+      if (isReplay) {
+        return (
+          <Panel title="There is no such broadcast" text="It was taken down, has left with time, or never was." kind="full">
+            <a class="plain-button" href="/">
+              See who is live
+            </a>
+          </Panel>
+        );
+      }
       return <Panel title={`${channel} is offline`} text="It starts by itself when the channel goes live." kind="full" />;
     case 'ended':
-      return (
-        <Panel title="The broadcast has ended" text={`The next one starts by itself when ${channel} goes live.`} kind="full" />
+      return isReplay ? (
+        <Panel title={view.unknown ? 'The broadcast was taken down' : 'That was the broadcast'} text={channel} kind="full">
+          {!view.unknown && (
+            <button type="button" class="plain-button" onClick={onAgain}>
+              Watch it again
+            </button>
+          )}
+        </Panel>
+      ) : (
+        <Panel title="The broadcast has ended" text={`The next one starts by itself when ${channel} goes live.`} kind="full">
+          {view.broadcast?.rewinds === true && (
+            <a class="plain-button" href={`/b/${view.broadcast.id}`}>
+              Watch the replay
+            </a>
+          )}
+        </Panel>
       );
     case 'loading':
     case 'stalled':

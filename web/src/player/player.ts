@@ -1,16 +1,19 @@
-import { fetchChannel } from '../api.ts';
-import type { ChannelInfo } from '../api.ts';
+import { fetchBroadcast, fetchChannel } from '../api.ts';
+import type { BroadcastInfo, ChannelInfo } from '../api.ts';
 import { backoffMs } from '../backoff.ts';
 import { ServerClock } from '../clock.ts';
 import { engineKind } from './engine.ts';
 import type { Engine, EngineEvents, EngineKind } from './engine.ts';
 import { initial, step } from './machine.ts';
 import type { Effect, Input, Model, Phase } from './machine.ts';
+import { MediaClock } from './media-clock.ts';
 import { paceFor } from './pace.ts';
 import { loadPreferences, savePreferences } from './preferences.ts';
 import type { Problem } from './problem.ts';
 import { qualityLabel, qualityMenu } from './quality.ts';
 import type { Quality, QualityChoice } from './quality.ts';
+import { stepFrom } from './seekable.ts';
+import type { Seekable } from './seekable.ts';
 
 /** Everything a view draws. A new object whenever something in it changed. */
 export interface View {
@@ -33,6 +36,12 @@ export interface View {
   /** Seconds from the streamer's clock at ingest to this screen; null when not known. */
   readonly latencySeconds: number | null;
   readonly behindLive: boolean;
+  /** The broadcast that is playing or was played last; null before the server has described it. */
+  readonly broadcast: BroadcastInfo | null;
+  /** Null while there is nothing to seek in. */
+  readonly seekable: Seekable | null;
+  /** The one broadcast that the page is for has not been found, or is gone. */
+  readonly unknown: boolean;
 }
 
 /** What tests and the curious read at `window.millrace`. */
@@ -45,10 +54,16 @@ export interface Probe {
   readonly restarts: number;
   readonly errors: readonly string[];
   readonly quality: string;
+  readonly seekable: Seekable | null;
 }
 
 export interface PlayerOptions {
+  /** The channel to follow from broadcast to broadcast; empty for a page of one broadcast. */
   readonly channel: string;
+  /** The one broadcast to play, from its beginning; null to follow the channel, live. */
+  readonly broadcast: string | null;
+  /** Of one broadcast: where to begin, seconds on its clock. */
+  readonly startSeconds: number | null;
   readonly autoplay: boolean;
   readonly muted: boolean;
 }
@@ -59,6 +74,10 @@ const steadyAfterMs = 10_000;
 const longStallMs = 6000;
 /** Beyond the target by this much the viewer is called behind live, and offered the way back. */
 const behindSeconds = 3;
+/** What can be rewound to is asked for anew so often: in a window the beginning moves. */
+const describeEveryMs = 30_000;
+/** So near to where a live playlist begins nothing is seeked to: it would be gone before it is loaded. */
+const leavingSeconds = 4;
 const keptErrors = 50;
 
 /** The shell around the machine: media element, engine, timers, questions to the server. It decides nothing. */
@@ -84,6 +103,18 @@ export class Player {
   #qualities: readonly Quality[] = [];
   #chosenHeight: number | null = null;
 
+  #broadcast: BroadcastInfo | null = null;
+  #mediaClock: MediaClock | null = null;
+  #describedAt = -Infinity;
+  #unknown = false;
+  /** Seconds on the broadcast's clock where its recording is played, kept up to date; null when the live playlist is. */
+  #back: number | null = null;
+  /** Where to be as soon as the playlist says where that is; null when there. */
+  #target: number | null = null;
+  #lastSeekable: Seekable | null = null;
+  /** Where the viewer has paused, seconds on the broadcast's clock. */
+  #pausedAt: number | null = null;
+
   #askTimer = 0;
   #asking = false;
   #unanswered = 0;
@@ -101,6 +132,7 @@ export class Player {
     this.#kind = engineKind(video);
     this.#wanted = options.autoplay;
     this.#playBlocked = !options.autoplay;
+    if (options.broadcast !== null) this.#back = options.startSeconds ?? 0;
     const preferences = loadPreferences();
     video.volume = preferences.volume;
     video.muted = options.muted || preferences.muted;
@@ -131,6 +163,7 @@ export class Player {
       restarts: this.#restarts,
       errors: this.#errors,
       quality: this.#view.quality,
+      seekable: this.#view.seekable,
     };
   }
 
@@ -155,7 +188,7 @@ export class Player {
 
   play(): void {
     this.#wanted = true;
-    if (this.#playBlocked) {
+    if (this.#playBlocked && this.#back === null) {
       // Time went by before the first picture: begin at the live position, not where it would have begun.
       const position = this.#engine?.livePosition() ?? null;
       if (position !== null && Number.isFinite(position)) this.#video.currentTime = position;
@@ -185,7 +218,62 @@ export class Player {
     this.#publish();
   }
 
+  /** Goes to a moment of the broadcast, seconds on its clock; to live when that is where the moment is. */
+  seek(seconds: number): void {
+    const seekable = this.#seekable();
+    const engine = this.#engine;
+    if (seekable === null || engine === null) return;
+    const to = Math.min(seekable.end, Math.max(seekable.start, seconds));
+    if (seekable.live && to >= seekable.end - (engine.targetSeconds() ?? 0) - 1) {
+      this.goLive();
+      return;
+    }
+    const range = engine.range();
+    const position = this.#positionOf(to);
+    const leaves = this.#back === null && this.#broadcast?.rewinds === true ? leavingSeconds : 0;
+    if (range !== null && position !== null && position >= range.start + leaves) {
+      this.#followsLive = false;
+      this.#pausedAt = to;
+      if (this.#back !== null) this.#back = to;
+      this.#video.currentTime = Math.min(position, range.end);
+      this.#publish();
+    } else if (this.#broadcast?.rewinds === true) {
+      this.#back = to;
+      this.#send({ type: 'move' });
+    } else if (range !== null) {
+      this.#followsLive = false;
+      this.#video.currentTime = range.start;
+    }
+  }
+
+  /** Goes on by so many seconds, or back. */
+  step(seconds: number): void {
+    const seekable = this.#seekable();
+    if (seekable !== null) this.seek(stepFrom(seekable, seconds));
+  }
+
+  /** To the beginning, or to live; of what is over, to its end. */
+  goTo(end: 'first' | 'last'): void {
+    const seekable = this.#seekable();
+    if (seekable !== null) this.seek(end === 'first' ? seekable.start : seekable.end);
+  }
+
+  /** Plays what was watched to its end once more. */
+  again(): void {
+    this.#back = this.#broadcast?.rewindableFrom ?? 0;
+    this.#wanted = true;
+    this.#send({ type: 'move' });
+  }
+
   goLive(): void {
+    this.#pausedAt = null;
+    if (this.#back !== null) {
+      this.#back = null;
+      this.#wanted = true;
+      this.#playBlocked = false;
+      this.#send({ type: 'move' });
+      return;
+    }
     this.#followsLive = true;
     const position = this.#engine?.livePosition() ?? null;
     if (position !== null && Number.isFinite(position)) this.#video.currentTime = position;
@@ -222,6 +310,7 @@ export class Player {
     });
     on('play', () => {
       if (this.#model.phase === 'paused' && (this.#lagSeconds() ?? 0) > behindSeconds) this.#followsLive = false;
+      this.#goBackToPause();
       this.#send({ type: 'resumed' });
     });
     on('pause', () => {
@@ -229,6 +318,7 @@ export class Player {
       // The element pauses itself at its end, at an error and when its source goes; none is the viewer's wish.
       if (video.ended || video.error !== null || this.#engine === null || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
       this.#wanted = false;
+      this.#pausedAt = this.#secondOf(video.currentTime);
       this.#send({ type: 'paused' });
     });
     on('ended', () => this.#send({ type: 'ended' }));
@@ -278,6 +368,7 @@ export class Player {
     const before = this.#model.phase;
     const { model, effects } = step(this.#model, input);
     this.#model = model;
+    if (model.phase === 'ended' && this.#options.broadcast === null) this.#back = null;
     for (const effect of effects) this.#perform(effect);
     this.#publish();
     // Another phase asks for another rhythm of questions.
@@ -308,11 +399,15 @@ export class Player {
 
   async #attach(): Promise<void> {
     this.#detach();
-    this.#followsLive = true;
+    this.#followsLive = this.#back === null;
+    this.#target = this.#back;
+    this.#pausedAt = null;
     const attachment = this.#attachment;
     const current = () => attachment === this.#attachment && !this.#closing.signal.aborted;
     this.#restarts++;
-    const url = `/live/${encodeURIComponent(this.#options.channel)}/main.m3u8`;
+    const url = this.#url();
+    // Exact when all of it is there; in a window the first playlist tells, and `#tick` goes there.
+    const start = this.#back === null ? null : Math.max(0, this.#back - (this.#broadcast?.rewindableFrom ?? 0));
     const events: EngineEvents = {
       failed: (problem) => current() && this.#send({ type: 'failed', problem }),
       mediaError: (detail) => current() && this.#send({ type: 'media-error', detail }),
@@ -326,7 +421,7 @@ export class Player {
       if (!current()) return;
       const Kind = HlsEngine ?? NativeEngine;
       if (Kind === null) return;
-      this.#engine = new Kind(this.#video, url, events);
+      this.#engine = new Kind(this.#video, url, events, start);
       this.#stalledSince = performance.now();
       if (this.#wanted) void this.#start();
       else this.#playBlocked = true;
@@ -365,6 +460,10 @@ export class Player {
     this.#asking = true;
     clearTimeout(this.#askTimer);
     try {
+      if (this.#options.broadcast !== null) {
+        await this.#askForBroadcast(this.#options.broadcast);
+        return;
+      }
       const answer = await fetchChannel(this.#options.channel, this.#clock, this.#closing.signal);
       if (answer.kind === 'unreachable') {
         this.#unanswered++;
@@ -374,7 +473,11 @@ export class Player {
         this.#unanswered = 0;
         this.#info = answer.kind === 'channel' ? answer.channel : null;
         const live = answer.kind === 'channel' && answer.channel.live;
-        this.#send({ type: 'channel', broadcast: live ? (answer.channel.broadcast ?? '') : null, tracks: this.#info?.tracks ?? [] });
+        const broadcast = live ? (answer.channel.broadcast ?? '') : null;
+        // Whoever watches what was stays there when the broadcast ends, or another one begins.
+        const watched = this.#back === null ? null : this.#model.attached;
+        await this.#describe(watched ?? broadcast ?? '');
+        this.#send({ type: 'channel', broadcast: watched ?? broadcast, tracks: this.#info?.tracks ?? [] });
       }
     } catch {
       // Closed.
@@ -384,13 +487,57 @@ export class Player {
     }
   }
 
+  /** Of a page for one broadcast: what became of it. */
+  async #askForBroadcast(id: string): Promise<void> {
+    const answer = await fetchBroadcast(id, this.#clock, this.#closing.signal);
+    if (answer.kind === 'unreachable') {
+      this.#unanswered++;
+      this.#note(`broadcast ${answer.reason}`);
+      this.#send({ type: 'unreachable' });
+      return;
+    }
+    this.#unanswered = 0;
+    this.#unknown = answer.kind === 'unknown';
+    if (answer.kind === 'unknown') {
+      this.#send({ type: 'channel', broadcast: null });
+      return;
+    }
+    const { broadcast } = answer;
+    this.#know(broadcast);
+    this.#info = { name: broadcast.channel, live: broadcast.live, broadcast: id, startedAt: broadcast.startedAt, title: null, previewAt: null, tracks: [] };
+    // What was watched to its end is played again when the viewer says so.
+    if (this.#model.phase !== 'ended') this.#send({ type: 'channel', broadcast: id });
+    else this.#publish();
+  }
+
+  /** Asks what there is to seek in, now and then; without an answer the bar shows what the playlist has. */
+  async #describe(id: string): Promise<void> {
+    if (id === '' || (this.#broadcast?.id === id && performance.now() - this.#describedAt < describeEveryMs)) return;
+    const answer = await fetchBroadcast(id, this.#clock, this.#closing.signal);
+    if (answer.kind === 'broadcast') this.#know(answer.broadcast);
+  }
+
+  #know(broadcast: BroadcastInfo): void {
+    // A replay that nobody watches has no clock; what is known of it stays known.
+    if (this.#broadcast?.id === broadcast.id && broadcast.periods.length === 0) {
+      const { rewindableFrom, periods } = this.#broadcast;
+      this.#broadcast = { ...broadcast, rewindableFrom, periods };
+      return;
+    }
+    this.#broadcast = broadcast;
+    this.#mediaClock = broadcast.periods.length > 0 ? new MediaClock(broadcast.periods) : null;
+    if (broadcast.periods.length > 0) this.#describedAt = performance.now();
+  }
+
   #planAsk(): void {
     clearTimeout(this.#askTimer);
     if (this.#closing.signal.aborted) return;
     const phase = this.#model.phase;
     const calm = phase === 'playing' || phase === 'paused';
     const hidden = document.visibilityState === 'hidden';
-    const steadyMs = calm ? 10_000 : hidden ? 10_000 : 2000;
+    // The server knows a replay's clock once it is being played.
+    const curious = calm && this.#options.broadcast !== null && this.#mediaClock === null;
+    const steadyMs = curious ? 1000 : calm ? 10_000 : hidden ? 10_000 : 2000;
     const delay = this.#unanswered > 0 ? backoffMs(this.#unanswered, 1000, hidden ? 30_000 : 8000) : backoffMs(1, steadyMs, steadyMs);
     this.#askTimer = setTimeout(() => void this.#ask(), delay);
   }
@@ -418,8 +565,84 @@ export class Player {
       // Longer than that with media at hand: only a new start helps.
       else if (now - this.#stalledSince > 2 * longStallMs) this.#send({ type: 'stuck' });
     }
+    if (this.#back !== null && this.#target === null && moves) this.#back = this.#secondOf(time) ?? this.#back;
+    this.#approach();
     this.#keepPace();
     this.#publish();
+  }
+
+  #url(): string {
+    const { channel, broadcast } = this.#options;
+    const id = broadcast ?? this.#model.attached;
+    if (this.#back !== null && this.#broadcast?.rewinds === true && id) return `/b/${encodeURIComponent(id)}/dvr.m3u8`;
+    return broadcast === null ? `/live/${encodeURIComponent(channel)}/main.m3u8` : `/b/${encodeURIComponent(broadcast)}/main.m3u8`;
+  }
+
+  /** Corrects the start in a playlist whose beginning was not known. */
+  #approach(): void {
+    if (this.#target === null || this.#video.readyState < HTMLMediaElement.HAVE_METADATA) return;
+    const range = this.#engine?.range() ?? null;
+    if (range === null) return;
+    if (this.#mediaClock === null && this.#options.broadcast !== null && (this.#broadcast?.rewindableFrom ?? null) === null && this.#target > 0) {
+      // A link into a replay whose clock the server tells in a moment: full recordings begin at 0, and are right already.
+      return;
+    }
+    const position = this.#positionOf(this.#target);
+    this.#target = null;
+    if (position === null) return;
+    const wanted = Math.min(range.end, Math.max(range.start, position));
+    if (Math.abs(wanted - this.#video.currentTime) > 2) this.#video.currentTime = wanted;
+  }
+
+  /** After a long pause the live playlist has forgotten where that was: the recording has not. */
+  #goBackToPause(): void {
+    const at = this.#pausedAt;
+    const range = this.#engine?.range() ?? null;
+    this.#pausedAt = null;
+    if (at === null || range === null || this.#back !== null || this.#broadcast?.rewinds !== true) return;
+    const position = this.#positionOf(at);
+    if (position !== null && position > range.start + leavingSeconds) return;
+    this.#back = at;
+    this.#wanted = true;
+    this.#send({ type: 'move' });
+  }
+
+  /** A moment in the element's time as seconds on the broadcast's clock. */
+  #secondOf(position: number): number | null {
+    const range = this.#engine?.range() ?? null;
+    if (range === null) return null;
+    const dateMs = this.#engine?.dateAt(position) ?? null;
+    if (dateMs !== null && this.#mediaClock !== null) return this.#mediaClock.secondsAt(dateMs);
+    return position - range.start + (this.#broadcast?.rewindableFrom ?? 0);
+  }
+
+  #positionOf(seconds: number): number | null {
+    const range = this.#engine?.range() ?? null;
+    if (range === null) return null;
+    const position = this.#mediaClock === null ? null : (this.#engine?.positionAt(this.#mediaClock.dateAt(seconds)) ?? null);
+    return position ?? seconds - (this.#broadcast?.rewindableFrom ?? 0) + range.start;
+  }
+
+  #seekable(): Seekable | null {
+    const engine = this.#engine;
+    const range = engine?.range() ?? null;
+    if (engine === null || range === null) return null;
+    const first = this.#secondOf(range.start);
+    const end = this.#secondOf(range.end);
+    const position = this.#target ?? this.#secondOf(this.#video.currentTime);
+    if (first === null || end === null || position === null) return null;
+    const live = !engine.isOver();
+    // The live playlist has a minute; behind it lies what the recording has.
+    const from = this.#broadcast?.rewinds === true ? this.#broadcast.rewindableFrom : null;
+    const start = this.#back === null && from !== null ? Math.min(first, from) : first;
+    const lag = this.#lagSeconds();
+    return {
+      start: Math.round(start * 10) / 10,
+      end: Math.round(end * 10) / 10,
+      position: Math.round(Math.min(end, Math.max(start, position)) * 10) / 10,
+      live,
+      atLive: live && this.#back === null && !this.#video.paused && (lag === null || lag <= behindSeconds),
+    };
   }
 
   #keepPace(): void {
@@ -463,6 +686,12 @@ export class Player {
     const edge = active ? (engine?.edgeDistanceSeconds() ?? null) : null;
     const target = engine?.targetSeconds() ?? 2;
     const latency = dateMs === null ? edge : (this.#clock.toServer(Date.now()) - dateMs) / 1000;
+    const attached = this.#model.attached !== null && phase !== 'error';
+    // While another playlist is on its way the bar stays as it was, at where playback will be.
+    const last = attached ? this.#lastSeekable : null;
+    const seekable = this.#seekable() ?? (last && { ...last, position: this.#target ?? last.position, atLive: this.#target === null && last.live });
+    this.#lastSeekable = seekable;
+    const onAir = this.#info?.live !== false && engine?.isOver() !== true;
     const audioOnly = active && video.videoHeight === 0;
     return {
       phase,
@@ -477,7 +706,10 @@ export class Player {
       quality: active ? qualityLabel(video.videoHeight, showing?.frameRate ?? 0) : '',
       audioOnly,
       latencySeconds: latency === null ? null : Math.max(0, Math.round(latency * 10) / 10),
-      behindLive: phase === 'paused' || (edge !== null && edge > target + behindSeconds),
+      behindLive: onAir && (phase === 'paused' || this.#back !== null || (edge !== null && edge > target + behindSeconds)),
+      broadcast: this.#broadcast,
+      seekable,
+      unknown: this.#unknown,
     };
   }
 

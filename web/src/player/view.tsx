@@ -7,6 +7,7 @@ import { Overlay } from './overlay.tsx';
 import { Player } from './player.ts';
 import type { Probe, View } from './player.ts';
 import { previewUrl } from '../preview.ts';
+import { largeStep, smallStep } from './seekable.ts';
 import { fullscreenElement, pipAvailable, toggleFullscreen, togglePip } from './screen.ts';
 
 declare global {
@@ -17,7 +18,11 @@ declare global {
 }
 
 export interface PlayerViewProps {
+  /** The channel to follow, live; empty for one broadcast. */
   readonly channel: string;
+  /** The one broadcast to play from its beginning, or from `startSeconds` on its clock. */
+  readonly broadcast?: string | null;
+  readonly startSeconds?: number | null;
   readonly autoplay?: boolean;
   readonly muted?: boolean;
   /** Told of every change, for the page around the player. */
@@ -27,7 +32,7 @@ export interface PlayerViewProps {
 const idleAfterMs = 2800;
 
 /** The player as a component. A page has one: it owns the page's keys and `window.millrace`. */
-export function PlayerView({ channel, autoplay = true, muted = false, onView }: PlayerViewProps) {
+export function PlayerView({ channel, broadcast = null, startSeconds = null, autoplay = true, muted = false, onView }: PlayerViewProps) {
   const root = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const [player, setPlayer] = useState<Player | null>(null);
@@ -38,7 +43,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
 
   useEffect(() => {
     if (!video.current) return;
-    const created = new Player(video.current, { channel, autoplay, muted });
+    const created = new Player(video.current, { channel, broadcast, startSeconds, autoplay, muted });
     const show = () => setView(created.view);
     const unwatch = created.watch(show);
     Object.defineProperty(window, 'millrace', { configurable: true, get: () => created.probe });
@@ -49,7 +54,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
       created.close();
       delete window.millrace;
     };
-  }, [channel, autoplay, muted]);
+  }, [channel, broadcast, startSeconds, autoplay, muted]);
 
   useEffect(() => {
     if (view) onView?.(view);
@@ -79,8 +84,18 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
         return player.setVolume((video.current.muted ? 0 : video.current.volume) + 0.05);
       case 'volume-down':
         return player.setVolume((video.current.muted ? 0 : video.current.volume) - 0.05);
-      case 'go-live':
-        return player.goLive();
+      case 'back':
+        return player.step(-smallStep);
+      case 'forward':
+        return player.step(smallStep);
+      case 'far-back':
+        return player.step(-largeStep);
+      case 'far-forward':
+        return player.step(largeStep);
+      case 'go-first':
+        return player.goTo('first');
+      case 'go-last':
+        return player.goTo('last');
       case 'toggle-help':
         return setHelp((open) => !open);
     }
@@ -101,15 +116,16 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
   });
 
   const phase = view?.phase ?? 'loading';
-  const previewAt = view?.info?.live ? view.info.previewAt : null;
+  const name = channel || (view?.info?.name ?? '');
+  const previewAt = view?.info?.live && broadcast === null ? view.info.previewAt : null;
   return (
     <div
       ref={root}
       class="player"
       role="region"
-      aria-label={`Live video of ${channel}`}
+      aria-label={broadcast === null ? `Live video of ${channel}` : `Broadcast of ${name}`}
       data-state={phase}
-      data-channel={channel}
+      data-channel={name}
       data-problem={view?.problem?.kind ?? ''}
       data-latency={view?.latencySeconds ?? ''}
       data-quality={view?.quality ?? ''}
@@ -124,7 +140,7 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
         playsInline
         preload="auto"
         poster={phase === 'loading' && previewAt !== null ? previewUrl(channel, previewAt, 640) : undefined}
-        aria-label={`${channel}, live`}
+        aria-label={broadcast === null ? `${channel}, live` : name}
         onPointerUp={(event) => {
           if (event.button !== 0) return;
           // A finger asks for the controls, a mouse means the video.
@@ -136,7 +152,14 @@ export function PlayerView({ channel, autoplay = true, muted = false, onView }: 
       />
       {player && view && (
         <>
-          <Overlay channel={channel} view={view} onPlay={() => player.play()} onRetry={() => player.retryNow()} />
+          <Overlay
+            channel={name}
+            isReplay={broadcast !== null}
+            view={view}
+            onPlay={() => player.play()}
+            onRetry={() => player.retryNow()}
+            onAgain={() => player.again()}
+          />
           {view.mutedByBrowser && !view.playBlocked && phase === 'playing' && (
             <button type="button" class="unmute" onClick={() => player.setMuted(false)}>
               Unmute
@@ -183,6 +206,7 @@ function focusKind(target: EventTarget | null): 'page' | 'button' | 'slider' | '
   if (!(target instanceof HTMLElement)) return 'page';
   if (target instanceof HTMLInputElement) return target.type === 'range' ? 'slider' : 'field';
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable) return 'field';
+  if (target.getAttribute('role') === 'slider') return 'slider';
   if (target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement) return 'button';
   return 'page';
 }
