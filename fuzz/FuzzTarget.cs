@@ -23,6 +23,7 @@ internal sealed record FuzzTarget(string Name, FuzzTarget.Parser Run)
         new("flv-audio", MediaTargets.FlvAudio),
         new("flv-video", MediaTargets.FlvVideo),
         new("journal", RecordingTargets.Journal),
+        new("push-frames", PushTargets.Frames),
         new("request-head", DeliveryTargets.RequestHeads),
         new("rtmp-session", RtmpTargets.Session),
     ];

@@ -55,4 +55,13 @@ internal static partial class Log
 
     [LoggerMessage(8205, LogLevel.Warning, "The parent {Parent} does not tell what is purged ({Reason}); Cluster:Secret must be the same on both")]
     public static partial void PurgesUnknown(this ILogger logger, string parent, string reason);
+
+    [LoggerMessage(8301, LogLevel.Information, "{Channel} (broadcast {Broadcast}) is pushed here")]
+    public static partial void PushOpened(this ILogger logger, string channel, string broadcast);
+
+    [LoggerMessage(8302, LogLevel.Warning, "Nothing was heard of {Channel} (broadcast {Broadcast}) for {Seconds} s: it has ended here")]
+    public static partial void PushLost(this ILogger logger, string channel, string broadcast, double seconds);
+
+    [LoggerMessage(8303, LogLevel.Warning, "A push from {Peer} was refused with {Status}: {Reason} ({More} more like it since)")]
+    public static partial void PushRefused(this ILogger logger, string peer, int status, string reason, long more);
 }

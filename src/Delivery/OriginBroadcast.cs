@@ -72,6 +72,9 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>How far back viewers may go.</summary>
     public DvrMode Mode { get; }
 
+    /// <summary>An ingest node elsewhere brings it.</summary>
+    public bool IsPushed => Opened.IsPushed;
+
     /// <summary>The truth about it.</summary>
     public BroadcastTimeline Timeline { get; }
 
@@ -165,6 +168,15 @@ public sealed class OriginBroadcast : IBroadcastSink
         var began = new NewPeriod(period.FirstSegment, period.Start, period.WallClock, renditions);
         Begin(began);
         Journal.Add(new JournalRecord.PeriodBegan(began));
+    }
+
+    /// <summary>
+    /// The newest period goes on at a later segment: this origin came late. Before any media; see <see cref="BroadcastTimeline.JoinAt"/>.
+    /// </summary>
+    public void JoinAt(long segment, RenditionJoin[] joins)
+    {
+        Timeline.JoinAt(segment, joins);
+        Journal.Add(new JournalRecord.Joined(segment, joins));
     }
 
     /// <inheritdoc/>
@@ -293,7 +305,8 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>For whoever wrote into its directory: when that came too late, what it wrote goes too.</summary>
     internal void DeleteIfFreed()
     {
-        if (Volatile.Read(ref isFreed) != 0)
+        // Opened anew meanwhile the directory is the new one's; the file goes with that.
+        if (Volatile.Read(ref isFreed) != 0 && store.Find(Id.Value) is null)
             spooler.DeleteDirectory(Directory);
     }
 
@@ -333,6 +346,9 @@ public sealed class OriginBroadcast : IBroadcastSink
 
     /// <summary>The open period's rendition of that index, or null. The owner only.</summary>
     internal RenditionMedia? Current(int index) => index < current.Length ? current[index] : null;
+
+    /// <summary>The open period's renditions by index, as the timeline has them. The owner only.</summary>
+    internal IReadOnlyList<RenditionSnapshot> CurrentRenditions => [.. current.Select(media => Timeline.Read(media.Name)!)];
 
     /// <summary>Tells the timeline of a segment that an earlier run recorded.</summary>
     internal void Tell(JournalRecord.SegmentEnded record)

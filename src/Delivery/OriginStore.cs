@@ -23,6 +23,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     private readonly ConcurrentDictionary<string, OriginBroadcast>.AlternateLookup<ReadOnlySpan<char>> byChannel;
     private readonly Queue<(OriginBroadcast Broadcast, long At)> ended = [];
     private readonly List<RecoveredBroadcast> recovered = [];
+    private readonly List<OriginBroadcast> recoveredPushes = [];
+    // Ids whose directories are still to be deleted: whoever opened one again would lose what it writes.
+    private readonly ConcurrentDictionary<string, byte> leaving = new(StringComparer.Ordinal);
     private readonly OriginSettings settings;
     private readonly TimeProvider time;
     private readonly ILogger logger;
@@ -64,15 +67,21 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     internal DeliveryOptions Options => settings.Delivery;
 
     /// <inheritdoc/>
-    public IBroadcastSink Open(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt)
+    public IBroadcastSink Open(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt) =>
+        Open(new JournalRecord.Opened(channel, broadcast, startedAt, contract, settings.Dvr.Mode));
+
+    /// <summary>Opens a broadcast that an ingest node elsewhere brings.</summary>
+    internal OriginBroadcast OpenPushed(ChannelName channel, BroadcastId broadcast, LowLatencyContract contract, DateTimeOffset startedAt) =>
+        Open(new JournalRecord.Opened(channel, broadcast, startedAt, contract, settings.Dvr.Mode, IsPushed: true));
+
+    private OriginBroadcast Open(JournalRecord.Opened record)
     {
-        var record = new JournalRecord.Opened(channel, broadcast, startedAt, contract, settings.Dvr.Mode);
         var opened = new OriginBroadcast(this, settings, record);
-        if (!broadcasts.TryAdd(broadcast.Value, opened))
-            throw new InvalidOperationException($"Broadcast {broadcast} is open already.");
+        if (!broadcasts.TryAdd(record.Id.Value, opened))
+            throw new InvalidOperationException($"Broadcast {record.Id} is open already.");
         opened.Journal.Add(record);
         DeliveryMetrics.AddBroadcasts(1);
-        newest[channel.Value] = opened;
+        newest[record.Channel.Value] = opened;
         return opened;
     }
 
@@ -87,17 +96,34 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         }
     }
 
+    /// <summary>Broadcasts of an earlier run that were pushed here and had not ended. The caller owns them; a second call gives nothing.</summary>
+    internal IReadOnlyList<OriginBroadcast> TakeRecoveredPushes()
+    {
+        lock (recovered)
+        {
+            OriginBroadcast[] taken = [.. recoveredPushes];
+            recoveredPushes.Clear();
+            return taken;
+        }
+    }
+
     /// <summary>The open broadcast of that id, or null.</summary>
     public OriginBroadcast? Find(ReadOnlySpan<char> id) => byId.TryGetValue(id, out var found) ? found : null;
 
     /// <summary>The newest broadcast of a channel, on air or just ended; null when there is none.</summary>
     public OriginBroadcast? FindNewest(ReadOnlySpan<char> channel) => byChannel.TryGetValue(channel, out var found) ? found : null;
 
-    /// <summary>Ends every broadcast that is still on air: whoever waits for its future gets the end instead.</summary>
+    /// <summary>
+    /// Ends every broadcast of this node that is still on air: whoever waits for its future gets the end instead. What is pushed
+    /// here goes on without this node, and here when it is back.
+    /// </summary>
     public void EndAll()
     {
         foreach (var broadcast in Broadcasts)
-            broadcast.End();
+        {
+            if (!broadcast.IsPushed)
+                broadcast.End();
+        }
     }
 
     /// <summary>
@@ -111,9 +137,11 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             return false;
         if (open is not null)
             Leave(open);
+        leaving.TryAdd(id.Value, 0);
         open?.Free();
         // A replay that was just being opened is found by nobody: its shelf has forgotten it.
         Spooler.DeleteDirectory(DirectoryOf(id));
+        Spooler.Run(() => leaving.TryRemove(id.Value, out _));
         return true;
     }
 
@@ -126,7 +154,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         foreach (var broadcast in Broadcasts)
         {
             Leave(broadcast);
-            if (broadcast.Mode == DvrMode.Off)
+            if (broadcast.Mode == DvrMode.Off && broadcast.IsEnded)
                 broadcast.Free();
             else
                 broadcast.Close();
@@ -134,6 +162,16 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         Replays.Close();
         Spooler.Dispose();
     }
+
+    /// <summary>Deletes a broadcast, on air or not. Its id may be opened anew once it is not <see cref="IsLeaving"/>.</summary>
+    internal void Remove(OriginBroadcast broadcast)
+    {
+        broadcast.End();
+        Delete(broadcast.Id);
+    }
+
+    /// <summary>A deleted broadcast's directory is still on disk.</summary>
+    internal bool IsLeaving(BroadcastId id) => leaving.ContainsKey(id.Value);
 
     internal string DirectoryOf(BroadcastId id) => Path.Combine(settings.Directory, id.Value);
 
@@ -257,8 +295,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         }
         lock (recovered)
         {
-            if (recovered.Count + Replays.Count > 0)
-                logger.Recovered(recovered.Count, Replays.Count);
+            var onAir = recovered.Count + recoveredPushes.Count;
+            if (onAir + Replays.Count > 0)
+                logger.Recovered(onAir, Replays.Count);
         }
     }
 
@@ -275,9 +314,13 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         if (newest.TryGetValue(broadcast.Channel.Value, out var before) && !before.IsEnded)
         {
             recovered.RemoveAll(known => known.Id == before.Id);
+            recoveredPushes.Remove(before);
             before.End();
         }
         newest[broadcast.Channel.Value] = broadcast;
-        recovered.Add(broadcast.Recovered());
+        if (broadcast.IsPushed)
+            recoveredPushes.Add(broadcast);
+        else
+            recovered.Add(broadcast.Recovered());
     }
 }

@@ -225,7 +225,7 @@ internal sealed class StoredSegment : ISpoolWork
             failed = null;
             // The bytes are there: from now on the journal may say so.
             if (Rendition.Spooled(this, to, offset) && entry is not null)
-                Rendition.Journal.Written(entry, new RecordedPlace(to.Number, offset, ~checksum));
+                Rendition.Journal.Settle(entry, new RecordedPlace(to.Number, offset, ~checksum));
             return true;
         }
         finally

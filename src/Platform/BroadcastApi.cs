@@ -5,6 +5,7 @@ using Millrace.Core;
 using Millrace.Delivery;
 using Millrace.Delivery.Relay;
 using Millrace.Ingest;
+using Millrace.Push;
 
 namespace Millrace.Platform;
 
@@ -14,15 +15,27 @@ public sealed class BroadcastApi
     // A publisher that comes back every minute of a day; older ones are of no use without their media's clock.
     private const int MaxPeriods = 1440;
 
-    private readonly OriginStore origin;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    private readonly OriginStore? origin;
+    private readonly PushedBroadcasts? pushed;
+    private readonly PushSinkFactory? push;
     private readonly BroadcastDirectory broadcasts;
     private readonly OperatorToken token;
     private readonly PurgeLog purges;
 
-    /// <summary>Over what can be watched, what comes in, who may take down, and who else has to hear of it.</summary>
-    public BroadcastApi(OriginStore origin, BroadcastDirectory broadcasts, OperatorToken token, PurgeLog purges)
+    /// <param name="origin">What can be watched; null at a node that is no origin.</param>
+    /// <param name="pushed">What of that others push; null at a node that is no origin.</param>
+    /// <param name="push">The origins elsewhere that have what comes in; null at a node that is its own.</param>
+    /// <param name="broadcasts">What comes in.</param>
+    /// <param name="token">Who may take down.</param>
+    /// <param name="purges">Who else has to hear of it.</param>
+    public BroadcastApi(
+        OriginStore? origin, PushedBroadcasts? pushed, PushSinkFactory? push, BroadcastDirectory broadcasts, OperatorToken token, PurgeLog purges)
     {
         this.purges = purges;
+        this.pushed = pushed;
+        this.push = push;
         this.origin = origin;
         this.broadcasts = broadcasts;
         this.token = token;
@@ -41,8 +54,8 @@ public sealed class BroadcastApi
     {
         if (!ChannelName.TryParse(context.Request.RouteValues["name"] as string, out var name))
             return PlatformApi.FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel: " + ChannelName.Rule + ".");
-        var live = origin.Broadcasts.Where(broadcast => broadcast.Channel == name && !broadcast.IsEnded).Select(Describe);
-        var answer = new BroadcastList([.. live.Concat(origin.Replays.List(name).Take(1000).Select(Describe))]);
+        var live = origin?.Broadcasts.Where(broadcast => broadcast.Channel == name && !broadcast.IsEnded).Select(Describe) ?? [];
+        var answer = new BroadcastList([.. live.Concat(origin?.Replays.List(name).Take(1000).Select(Describe) ?? [])]);
         PlatformApi.Begin(context);
         return context.Response.WriteAsJsonAsync(answer, PlatformJson.Default.BroadcastList, cancellationToken: context.RequestAborted);
     }
@@ -56,33 +69,49 @@ public sealed class BroadcastApi
     }
 
     /// <summary>A takedown: the broadcast ends if it is on air, and nothing of it can be fetched when the answer comes.</summary>
-    private Task DeleteAsync(HttpContext context)
+    private async Task DeleteAsync(HttpContext context)
     {
         if (!token.Matches(context.Request.Headers.Authorization))
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
-            return PlatformApi.FailAsync(context, StatusCodes.Status401Unauthorized, "operator_only",
+            await PlatformApi.FailAsync(context, StatusCodes.Status401Unauthorized, "operator_only",
                 $"Only an operator may do that: show the content of {OperatorToken.FileName} from the data directory as a Bearer token.");
+            return;
         }
         if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id))
-            return UnknownAsync(context);
-        if (origin.Find(id.Value) is { IsEnded: false } live && broadcasts.Find(live.Channel) is { } incoming && incoming.Id == id)
-            broadcasts.End(live.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
-        if (!origin.Delete(id))
-            return UnknownAsync(context);
+        {
+            await UnknownAsync(context);
+            return;
+        }
+        foreach (var incoming in broadcasts.List().Where(incoming => incoming.Id == id))
+            broadcasts.End(incoming.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
+        var wasThere = pushed?.TakeDown(id) ?? false;
+        IReadOnlyList<string> notReached = [];
+        if (push is not null)
+            (wasThere, notReached) = await push.TakeDownAsync(id, Patience, context.RequestAborted);
+        if (notReached.Count > 0)
+        {
+            await PlatformApi.FailAsync(context, StatusCodes.Status502BadGateway, "origin_not_reached",
+                $"It has ended and is deleted, but not at {string.Join(", ", notReached)}: ask again when that is back.");
+            return;
+        }
+        if (!wasThere)
+        {
+            await UnknownAsync(context);
+            return;
+        }
         // Relays below hear of it at once.
         purges.Publish($"/b/{id.Value}/");
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         PlatformApi.Begin(context);
-        return Task.CompletedTask;
     }
 
     private BroadcastDocument? Find(HttpContext context)
     {
         if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id))
             return null;
-        var open = origin.Find(id.Value);
-        var document = origin.Replays.Find(id.Value) is { } replay ? Describe(replay) : open is null ? null : Describe(open);
+        var open = origin?.Find(id.Value);
+        var document = origin?.Replays.Find(id.Value) is { } replay ? Describe(replay) : open is null ? null : Describe(open);
         return document is null || open is null ? document : WithTimeline(document, open);
     }
 

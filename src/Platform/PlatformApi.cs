@@ -6,6 +6,7 @@ using Millrace.Core;
 using Millrace.Delivery;
 using Millrace.Ingest;
 using Millrace.Media;
+using Millrace.Push;
 
 namespace Millrace.Platform;
 
@@ -13,13 +14,19 @@ namespace Millrace.Platform;
 public sealed class PlatformApi
 {
     private readonly ChannelStore channels;
-    private readonly OriginStore origin;
+    private readonly OriginStore? origin;
+    private readonly PushSinkFactory? push;
     private readonly BroadcastDirectory broadcasts;
     private readonly TimeProvider time;
 
-    /// <summary>Over the channels, what can be watched, and what comes in.</summary>
-    public PlatformApi(ChannelStore channels, OriginStore origin, BroadcastDirectory broadcasts, TimeProvider time)
+    /// <param name="channels">The channels that are registered here.</param>
+    /// <param name="origin">What can be watched; null at a node that is no origin.</param>
+    /// <param name="push">How origins elsewhere take what comes in; null at a node that is its own.</param>
+    /// <param name="broadcasts">What comes in.</param>
+    /// <param name="time">The clock.</param>
+    public PlatformApi(ChannelStore channels, OriginStore? origin, PushSinkFactory? push, BroadcastDirectory broadcasts, TimeProvider time)
     {
+        this.push = push;
         this.channels = channels;
         this.origin = origin;
         this.broadcasts = broadcasts;
@@ -47,12 +54,9 @@ public sealed class PlatformApi
     {
         // The database blocks on its file; a pool thread of its own waits for it.
         var known = await Task.Run(() => channels.List(1000), context.RequestAborted);
-        var documents = known.Select(channel => Describe(channel.Name, origin.FindNewest(channel.Name.Value))).ToList();
-        // With open admission there are channels on air that nobody registered.
-        documents.AddRange(origin.Broadcasts
-            .Where(broadcast => !broadcast.IsEnded && known.All(channel => channel.Name != broadcast.Channel))
-            .Select(broadcast => broadcast.Channel).Distinct()
-            .Select(name => Describe(name, origin.FindNewest(name.Value))));
+        var documents = known.Select(channel => Describe(channel.Name)).ToList();
+        // With open admission there are channels on air that nobody registered; and those that are pushed here.
+        documents.AddRange(OnAir().Where(name => known.All(channel => channel.Name != name)).Distinct().Select(Describe));
         var answer = new ChannelList([.. documents.OrderByDescending(channel => channel.Live).ThenBy(channel => channel.Name, StringComparer.Ordinal)]);
         Begin(context);
         await context.Response.WriteAsJsonAsync(answer, PlatformJson.Default.ChannelList, cancellationToken: context.RequestAborted);
@@ -65,7 +69,7 @@ public sealed class PlatformApi
             await FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel: " + ChannelName.Rule + ".");
             return;
         }
-        var broadcast = origin.FindNewest(name.Value);
+        var broadcast = origin?.FindNewest(name.Value);
         var incoming = broadcasts.Find(name);
         if (broadcast is null && incoming is null && await Task.Run(() => channels.Find(name), context.RequestAborted) is null)
         {
@@ -75,6 +79,22 @@ public sealed class PlatformApi
         Begin(context);
         await context.Response.WriteAsJsonAsync(Describe(name, broadcast, incoming), PlatformJson.Default.ChannelDocument, cancellationToken: context.RequestAborted);
     }
+
+    private IEnumerable<ChannelName> OnAir() => origin is not null
+        ? origin.Broadcasts.Where(broadcast => !broadcast.IsEnded).Select(broadcast => broadcast.Channel)
+        : broadcasts.List().Where(IsOnAir).Select(broadcast => broadcast.Channel);
+
+    private ChannelDocument Describe(ChannelName name)
+    {
+        if (origin is not null)
+            return Describe(name, origin.FindNewest(name.Value));
+        return broadcasts.Find(name) is { } incoming && IsOnAir(incoming)
+            ? new ChannelDocument(name.Value, true, incoming.Id.Value, incoming.StartedAt, null, null)
+            : new ChannelDocument(name.Value, false, null, null, null, null);
+    }
+
+    // Whether anything of it has gone to the origins.
+    private static bool IsOnAir(Broadcast incoming) => incoming.ReadHealth().State is not BroadcastState.Discovering;
 
     /// <param name="name">The channel.</param>
     /// <param name="broadcast">Its newest broadcast that can be watched, or null.</param>
@@ -96,9 +116,28 @@ public sealed class PlatformApi
             }
             return new ChannelDocument(name.Value, true, broadcast.Id.Value, broadcast.StartedAt, null, health, broadcast.PreviewAt);
         }
+        if (push is not null && incoming is not null && IsOnAir(incoming))
+        {
+            var state = incoming.ReadHealth().State == BroadcastState.Suspended ? HealthState.WaitingForPublisher : HealthState.Ok;
+            return new ChannelDocument(name.Value, true, incoming.Id.Value, incoming.StartedAt, null, Pushed(Detail(new HealthDocument(state, null, null), incoming), incoming.Id));
+        }
         // A publisher is there whose stream nobody can watch yet: the one who looks for the reason needs it most.
         var starting = incoming is null ? null : Detail(new HealthDocument(HealthState.Starting, null, null), incoming);
         return new ChannelDocument(name.Value, false, null, null, null, starting);
+    }
+
+    /// <summary>With what is wrong between this node and the origins.</summary>
+    private HealthDocument Pushed(HealthDocument health, BroadcastId broadcast)
+    {
+        var problems = new List<ErrorDetail>(health.Problems ?? []);
+        foreach (var status in push!.Find(broadcast))
+        {
+            if (status.IsFailing)
+                problems.Add(new ErrorDetail("origin_failing", $"The origin {status.Origin} does not take this broadcast: {status.Reason}. Other origins go on."));
+            if (status.DroppedSegments > 0)
+                problems.Add(new ErrorDetail("origin_gaps", $"{status.DroppedSegments} segments are gaps at the origin {status.Origin}, which was away or too slow for them."));
+        }
+        return health with { State = health.State == HealthState.Ok && problems.Count > 0 ? HealthState.Attention : health.State, Problems = problems };
     }
 
     private HealthDocument Detail(HealthDocument document, Broadcast incoming)

@@ -28,6 +28,7 @@ public sealed record CommandLine(
         var settings = new List<KeyValuePair<string, string>>();
         var faults = new List<string>();
         var parents = new List<string>();
+        var origins = new List<string>();
         string? file = null;
         string? roles = null;
 
@@ -66,6 +67,8 @@ public sealed record CommandLine(
                     roles = value;
                 else if (key == "parent" && value is not null)
                     parents.Add(value);
+                else if (key == "origin" && value is not null)
+                    origins.Add(value);
                 else if (value is null)
                     faults.Add($"{word}: has no value.");
                 else if (!key.Contains(':', StringComparison.Ordinal))
@@ -76,6 +79,8 @@ public sealed record CommandLine(
         }
         if (parents.Count > 0)
             settings.Add(KeyValuePair.Create("Relay:Parents", string.Join(',', parents)));
+        if (origins.Count > 0)
+            settings.Add(KeyValuePair.Create("Origin:Push", string.Join(',', origins)));
         return new CommandLine(verb, operands, flags, file, roles, settings, faults);
     }
 }

@@ -41,11 +41,12 @@ public static class NodeRoleList
         }
         if (roles == NodeRoles.None && faults.Count == 0)
             faults.Add("--roles: names no role.");
-        // The same paths cannot be both kept and fetched; and what ingest makes goes to an origin in the same process so far.
+        // The same paths cannot be both kept and fetched.
         if (roles.HasFlag(NodeRoles.Relay) && roles != NodeRoles.Relay)
-            faults.Add("--roles: relay stands alone; the node that takes streams in is its parent.");
-        else if (roles != NodeRoles.None && roles != NodeRoles.Relay && roles != NodeRoles.Up)
-            faults.Add("--roles: ingest, origin and platform are one node in this version: --roles ingest,origin,platform.");
+            faults.Add("--roles: relay stands alone; a node with the role origin is its parent.");
+        // The database of channels is a file of its own: each node of the other two roles reads the one under its Data:Path.
+        if (roles == NodeRoles.Platform)
+            faults.Add("--roles: platform alone has nothing to tell; it goes with ingest or origin.");
         return roles;
     }
 }

@@ -4,9 +4,11 @@ using Microsoft.Extensions.Logging;
 using Millrace.Core;
 using Millrace.Delivery;
 using Millrace.Delivery.Previews;
+using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Platform;
+using Millrace.Push;
 using Millrace.Server.Demo;
 using Millrace.Server.Options;
 using Millrace.Server.Relay;
@@ -30,10 +32,15 @@ internal static class Roles
             return;
         }
         AddPlatform(services, configuration);
-        AddOrigin(services, configuration);
-        TranscodingRole.Add(services, configuration);
+        if (roles.HasFlag(NodeRoles.Origin))
+            AddOrigin(services, configuration);
+        else
+            AddPush(services, configuration);
+        if (roles.HasFlag(NodeRoles.Ingest))
+            TranscodingRole.Add(services, configuration);
         AddIngest(services, configuration);
-        RtmpRole.Add(services);
+        if (roles.HasFlag(NodeRoles.Ingest))
+            RtmpRole.Add(services);
         if (demo)
             services.AddHostedService<DemoService>();
     }
@@ -51,8 +58,12 @@ internal static class Roles
         var path = Path.Combine(configuration.Get<DataOptions>().Path, PlatformDatabase.FileName);
         services.AddSingleton(_ => PlatformDatabase.Open(path));
         services.AddSingleton<ChannelStore>();
-        services.AddSingleton<PlatformApi>();
-        services.AddSingleton<BroadcastApi>();
+        services.AddSingleton(provider => new PlatformApi(
+            provider.GetRequiredService<ChannelStore>(), provider.GetService<OriginStore>(), provider.GetService<PushSinkFactory>(),
+            provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new BroadcastApi(
+            provider.GetService<OriginStore>(), provider.GetService<PushedBroadcasts>(), provider.GetService<PushSinkFactory>(),
+            provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<OperatorToken>(), provider.GetRequiredService<PurgeLog>()));
         services.AddSingleton(_ => OperatorToken.LoadOrCreate(configuration.Get<DataOptions>().Path));
         services.AddSingleton<IStreamKeys, ChannelKeys>();
     }
@@ -62,22 +73,80 @@ internal static class Roles
         services.AddSingleton(MediaBlockPool.Shared);
         services.AddSingleton(provider => new BroadcastDirectory(
             configuration.Get<IngestOptions>(), configuration.Get<PackagingOptions>(), provider.GetRequiredService<IBroadcastSinkFactory>(),
-            provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Ladders>()));
+            provider.GetRequiredService<MediaBlockPool>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<Ladders>()));
         services.AddSingleton<IngestMetrics>();
         services.AddSingleton<LadderMetrics>();
         services.AddSingleton(provider => new Admission(configuration.Get<IngestOptions>(), provider.GetRequiredService<IStreamKeys>()));
     }
 
+    private static void AddPush(IServiceCollection services, EffectiveConfiguration configuration)
+    {
+        services.AddSingleton(provider => new PushSinkFactory(
+            configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<PushSinkFactory>>()));
+        services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<PushSinkFactory>());
+        services.AddHostedService<PushLife>();
+    }
+
     private static void AddOrigin(IServiceCollection services, EffectiveConfiguration configuration)
     {
+        services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<OriginStore>());
         services.AddSingleton(provider => new OriginStore(
             configuration.Get<DeliveryOptions>(), configuration.Get<DvrOptions>(), configuration.Get<RetentionOptions>(),
             configuration.Get<PackagingOptions>().Window, configuration.Get<DataOptions>().Path,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginStore>>()));
-        services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<OriginStore>());
         services.AddSingleton<MediaEndpoint>();
+        services.AddSingleton(provider => new PushedBroadcasts(
+            provider.GetRequiredService<OriginStore>(), configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<PushedBroadcasts>>()));
+        services.AddSingleton<PushEndpoint>();
         services.AddHostedService<OriginLife>();
         services.AddHostedService<PreviewMaker>();
+    }
+}
+
+/// <summary>
+/// Takes down here and at the other origins what one of them was told to, and lets all have the ends of all broadcasts before
+/// the process goes.
+/// </summary>
+internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcasts, PushOptions options) : IHostedService, IDisposable
+{
+    // Of the five seconds that stopping may take (ServerHost.ShutdownTimeout).
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private readonly CancellationTokenSource stop = new();
+    private readonly List<Task> takedowns = [];
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        push.TakenDown += TakeDown;
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        push.TakenDown -= TakeDown;
+        broadcasts.Dispose();
+        await push.DrainAsync(Patience, cancellationToken);
+        await stop.CancelAsync();
+        Task all;
+        lock (takedowns)
+            all = Task.WhenAll(takedowns);
+        await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => stop.Dispose();
+
+    private void TakeDown(ChannelName channel, BroadcastId id)
+    {
+        if (broadcasts.Find(channel) is not { } incoming || incoming.Id != id)
+            return;
+        var reason = new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down.");
+        if (!broadcasts.End(channel, reason))
+            return;
+        lock (takedowns)
+        {
+            takedowns.RemoveAll(done => done.IsCompleted);
+            takedowns.Add(push.TakeDownAsync(id, options.LostAfter, stop.Token));
+        }
     }
 }
 

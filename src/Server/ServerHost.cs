@@ -112,8 +112,8 @@ public static class ServerHost
                 address = IPAddress.Any;
             kestrel.Listen(new SecureEndPoint(address, secure));
         });
-        // A relay's objects are not in an origin's store: Kestrel answers them.
-        var isDirect = roles != NodeRoles.Relay && options.DirectMedia && DirectTransport.IsSupported;
+        // Only an origin's store has what it answers.
+        var isDirect = roles.HasFlag(NodeRoles.Origin) && options.DirectMedia && DirectTransport.IsSupported;
         var limits = new DirectLimits(options.MaxConnections, options.KeepAlive, options.HeaderTimeout);
         // The transport that is registered last is asked first.
         if (isDirect)

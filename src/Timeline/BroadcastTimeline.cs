@@ -87,6 +87,28 @@ public sealed class BroadcastTimeline
     }
 
     /// <summary>
+    /// This timeline begins late: the broadcast's segments below <paramref name="segment"/> were told elsewhere. Numbers,
+    /// discontinuities, init segments and DASH periods go on as they are there. After a period, before its first segment.
+    /// </summary>
+    /// <param name="segment">The first segment that comes, in every rendition.</param>
+    /// <param name="renditions">By index in the period; empty when a further period follows and none of this one's segments comes.</param>
+    public void JoinAt(long segment, ReadOnlySpan<RenditionJoin> renditions)
+    {
+        lock (gate)
+        {
+            ThrowIfEnded();
+            if (renditions.Length != 0 && renditions.Length != current.Length)
+                throw new ArgumentException($"The period has {current.Length} renditions, not {renditions.Length}.", nameof(renditions));
+            foreach (var log in this.renditions)
+            {
+                var index = Array.IndexOf(current, log);
+                log.JoinAt(segment, index >= 0 && renditions.Length > 0 ? renditions[index] : null);
+            }
+            version++;
+        }
+    }
+
+    /// <summary>
     /// A derived rendition's encoder has begun: its format and init segment, once in a period and before its first part.
     /// The number is given here, an earlier one for the same bytes: nothing names an init segment that does not exist.
     /// </summary>
@@ -157,6 +179,19 @@ public sealed class BroadcastTimeline
         {
             ThrowIfEnded();
             suspended = true;
+            Touch();
+        }
+    }
+
+    /// <summary>The publisher is there and has been: it was this timeline that was away. Nothing happens when it is not suspended.</summary>
+    public void Continue()
+    {
+        lock (gate)
+        {
+            ThrowIfEnded();
+            if (!suspended)
+                return;
+            suspended = false;
             Touch();
         }
     }

@@ -122,6 +122,21 @@ internal sealed class RenditionLog
         Track = new PeriodTrack(period, format, init, hasInit: true, IsDerived);
     }
 
+    /// <summary>Segments below <paramref name="segment"/> were elsewhere: this log begins there. Only before its first segment.</summary>
+    public void JoinAt(long segment, RenditionJoin? join)
+    {
+        if (end > first || partCount > 0 || held is not null || segment < NextSegment)
+            throw new InvalidOperationException($"Rendition {Name} cannot join at segment {segment}: it has media, or is at {NextSegment}.");
+        Version++;
+        NextSegment = segment;
+        if (inits.Count == 0)
+            FirstEver = segment;
+        if (join is not { } known)
+            return;
+        presentationDelay = known.PresentationDelay;
+        run = known.Run;
+    }
+
     /// <summary>Keeps the last part of a segment until the segment's end is told.</summary>
     public void Hold(in NewPart part)
     {
@@ -154,8 +169,8 @@ internal sealed class RenditionLog
         {
             if (Track.IsDerived)
                 presentationDelay = part.PresentationDelay;
-            else if (Track.Format is VideoFormat && part.Segment == Track.Period.FirstSegment)
-                presentationDelay = Track.Period.Start.In(part.Start.Timescale).Ticks - part.Start.Ticks;
+            else
+                FindDelay(part.Segment, part.Start);
             runningStart = Presented(part.Start);
             partTicks = 0;
             BeginRun(runningStart, isGap: false);
@@ -177,6 +192,9 @@ internal sealed class RenditionLog
                 $"Rendition {Name} was told the end of segment {segment.Segment} (gap: {segment.IsGap}); {NextSegment} with {partCount} parts runs.");
         }
         ArgumentOutOfRangeException.ThrowIfLessThan(segment.Duration.Ticks, 1, nameof(segment));
+        // One origin may have a gap where another has media; what follows begins at the same times at both.
+        if (segment.IsGap && !Track.IsDerived)
+            FindDelay(segment.Segment, segment.Start);
         return Complete(Presented(segment.Start), segment.Duration.Ticks, segment.IsIndependent, segment.IsGap);
     }
 
@@ -279,6 +297,12 @@ internal sealed class RenditionLog
     public RenditionRates Rates(Segment? running) => meter.Read(running);
 
     public TimelineContract Contract => contract;
+
+    private void FindDelay(long segment, MediaTime decodeTime)
+    {
+        if (Track.Format is VideoFormat && segment == Track.Period.FirstSegment)
+            presentationDelay = Track.Period.Start.In(decodeTime.Timescale).Ticks - decodeTime.Ticks;
+    }
 
     private MediaTime Presented(MediaTime decodeTime) => decodeTime with { Ticks = decodeTime.Ticks + presentationDelay };
 

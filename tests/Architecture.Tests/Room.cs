@@ -11,7 +11,7 @@ public sealed class Room
     public static readonly IReadOnlyList<string> Order =
     [
         "Core", "Media", "Cmaf", "Rtmp", "Packaging", "Timeline", "Hls", "Dash",
-        "Transcoding", "Ingest", "Delivery", "Platform", "Realtime", "Server",
+        "Transcoding", "Ingest", "Push", "Delivery", "Platform", "Realtime", "Server",
     ];
 
     /// <summary>The rooms up to this one use the base library and nothing else.</summary>

@@ -140,5 +140,8 @@ public sealed class JournalRecordTests
         yield return new JournalRecord.InitSet(2, hdr, new byte[600]);
         yield return new JournalRecord.SegmentEnded(
             new NewSegment(2, 5, new MediaTime(0, 90000), new MediaTime(180_000, 90000), true, false), [new RecordedPart(0, 180_000, 9, 60, true)], new RecordedPlace(0, 0, 7), 6000);
+        yield return new JournalRecord.Joined(17, [new RenditionJoin(-3000, new SegmentRun(12, new MediaTime(180_007, 90_000), true)), new RenditionJoin(0, null)]);
+        yield return new JournalRecord.Joined(17, []);
+        yield return new JournalRecord.Opened(channel, BroadcastId.New(now), now, new LowLatencyContract(2, new MediaTime(334, 1000)), DvrMode.Window, IsPushed: true);
     }
 }

@@ -34,6 +34,8 @@ internal sealed class Journal : ISpoolWork
     private readonly string path;
     private SafeFileHandle? file;
     private long length;
+    private long added;
+    private long written;
     private bool isQueued;
     private bool isClosed;
 
@@ -50,6 +52,12 @@ internal sealed class Journal : ISpoolWork
 
     /// <summary>Goes on with a journal of an earlier run, of which so many bytes are good; what lies behind them is cut off.</summary>
     public void Resume(long good) => Volatile.Write(ref length, good);
+
+    /// <summary>Records that were added in this run.</summary>
+    public long Added => Volatile.Read(ref added);
+
+    /// <summary>How many of them are on disk: the first ones, and with them the media that they speak of.</summary>
+    public long Written => Volatile.Read(ref written);
 
     /// <summary>Everything that was added is on disk.</summary>
     public bool IsCaughtUp
@@ -76,7 +84,7 @@ internal sealed class Journal : ISpoolWork
     }
 
     /// <summary>A segment's bytes are in their file.</summary>
-    public void Written(Entry entry, RecordedPlace place)
+    public void Settle(Entry entry, RecordedPlace place)
     {
         lock (gate)
             entry.Record = entry.Segment! with { Place = place };
@@ -158,6 +166,7 @@ internal sealed class Journal : ISpoolWork
             lock (gate)
             {
                 Volatile.Write(ref length, length + output.WrittenCount);
+                Volatile.Write(ref written, written + count);
                 for (; count > 0 && pending.Count > 0; count--)
                     pending.Dequeue();
             }
@@ -198,6 +207,7 @@ internal sealed class Journal : ISpoolWork
                 return;
             }
             pending.Enqueue(entry);
+            Volatile.Write(ref added, added + 1);
         }
         Pump();
     }

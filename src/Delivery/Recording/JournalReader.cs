@@ -65,6 +65,7 @@ internal ref struct JournalReader
             8 => new JournalRecord.Ended(reader.Moment(), new TimeSpan(reader.Number(long.MaxValue))),
             9 => new JournalRecord.Lost(reader.Text(), reader.Number(long.MaxValue)),
             10 => reader.Init(),
+            11 => reader.Joined(),
             _ => null,
         };
         if (reader.isBroken || !reader.left.IsEmpty)
@@ -79,10 +80,12 @@ internal ref struct JournalReader
         var startedAt = Moment();
         var target = (int)Number(3600);
         var partTarget = Time();
-        var mode = (DvrMode)Byte();
+        var flags = Byte();
+        var mode = (DvrMode)(flags & ~JournalWriter.PushedFlag);
         return isBroken || target < 1 || partTarget.Ticks < 1 || mode > DvrMode.Full
             ? null
-            : new JournalRecord.Opened(channel, id, startedAt, new LowLatencyContract(target, partTarget), mode);
+            : new JournalRecord.Opened(
+                channel, id, startedAt, new LowLatencyContract(target, partTarget), mode, (flags & JournalWriter.PushedFlag) != 0);
     }
 
     private JournalRecord.PeriodBegan? Period()
@@ -114,6 +117,24 @@ internal ref struct JournalReader
         var format = Format();
         var init = Block(MaxBodyBytes).ToArray();
         return isBroken || format is null ? null : new JournalRecord.InitSet(rendition, format, init);
+    }
+
+    private JournalRecord.Joined? Joined()
+    {
+        var segment = Number(long.MaxValue);
+        var count = (int)Number(MaxRenditions);
+        if (isBroken)
+            return null;
+        var joins = new RenditionJoin[count];
+        for (var i = 0; i < count && !isBroken; i++)
+        {
+            var delay = Signed();
+            var flags = Byte();
+            if (flags is not (0 or 1 or 3))
+                return null;
+            joins[i] = new RenditionJoin(delay, flags == 0 ? null : new SegmentRun(Number(segment), Time(), flags == 3));
+        }
+        return isBroken ? null : new JournalRecord.Joined(segment, joins);
     }
 
     private JournalRecord.SegmentEnded? Segment()

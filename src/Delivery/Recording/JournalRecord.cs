@@ -18,7 +18,9 @@ internal abstract record JournalRecord
     /// <param name="StartedAt">When its first publisher came.</param>
     /// <param name="Contract">What its playlists promise.</param>
     /// <param name="Mode">How far back viewers may go; decides whether it is kept when it has ended.</param>
-    public sealed record Opened(ChannelName Channel, BroadcastId Id, DateTimeOffset StartedAt, LowLatencyContract Contract, DvrMode Mode) : JournalRecord;
+    /// <param name="IsPushed">An ingest node elsewhere brings it, and goes on with it after a restart.</param>
+    public sealed record Opened(
+        ChannelName Channel, BroadcastId Id, DateTimeOffset StartedAt, LowLatencyContract Contract, DvrMode Mode, bool IsPushed = false) : JournalRecord;
 
     /// <summary>2: a period began.</summary>
     public sealed record PeriodBegan(NewPeriod Period) : JournalRecord;
@@ -57,6 +59,11 @@ internal abstract record JournalRecord
     /// <param name="Format">Its true format.</param>
     /// <param name="Init">Its init segment.</param>
     public sealed record InitSet(int Rendition, Millrace.Media.TrackFormat Format, ReadOnlyMemory<byte> Init) : JournalRecord;
+
+    /// <summary>11: the newest period goes on at a later segment, because this origin came late (<see cref="BroadcastTimeline.JoinAt"/>).</summary>
+    /// <param name="Segment">The first segment that comes, in every rendition.</param>
+    /// <param name="Renditions">By index in the period; empty when a further period follows.</param>
+    public sealed record Joined(long Segment, RenditionJoin[] Renditions) : JournalRecord;
 }
 
 /// <summary>A part of a recorded segment.</summary>

@@ -101,6 +101,9 @@ internal sealed class JournalReplay
                     return false;
                 broadcast.Timeline.SetInit(set.Rendition, set.Format, set.Init);
                 break;
+            case JournalRecord.Joined joined:
+                broadcast.Timeline.JoinAt(joined.Segment, joined.Renditions);
+                break;
             case JournalRecord.Ended end:
                 ended = end;
                 break;

@@ -17,6 +17,9 @@ internal static class JournalWriter
     /// <summary>Version of the format, in the first record.</summary>
     public const int Version = 1;
 
+    /// <summary>Beside the mode of the first record: the broadcast is pushed here.</summary>
+    public const int PushedFlag = 0x80;
+
     /// <summary>Bytes in front of a record's body.</summary>
     public const int HeaderBytes = 8;
 
@@ -45,7 +48,7 @@ internal static class JournalWriter
                 Signed(output, opened.StartedAt.UtcTicks);
                 Number(output, opened.Contract.TargetDuration);
                 Time(output, opened.Contract.PartTarget);
-                Byte(output, (byte)opened.Mode);
+                Byte(output, (byte)((int)opened.Mode | (opened.IsPushed ? PushedFlag : 0)));
                 break;
             case JournalRecord.PeriodBegan { Period: var period }:
                 Byte(output, 2);
@@ -96,6 +99,13 @@ internal static class JournalWriter
                 Number(output, set.Rendition);
                 Format(output, set.Format);
                 Block(output, set.Init.Span);
+                break;
+            case JournalRecord.Joined joined:
+                Byte(output, 11);
+                Number(output, joined.Segment);
+                Number(output, joined.Renditions.Length);
+                foreach (var rendition in joined.Renditions)
+                    Join(output, rendition);
                 break;
             default:
                 throw new InvalidOperationException($"The journal has no type for {record.GetType().Name}.");
@@ -160,6 +170,16 @@ internal static class JournalWriter
                 Number(output, audio.SamplesPerFrame);
                 break;
         }
+    }
+
+    private static void Join(IBufferWriter<byte> output, RenditionJoin join)
+    {
+        Signed(output, join.PresentationDelay);
+        Byte(output, (byte)(join.Run is null ? 0 : join.Run.IsGap ? 3 : 1));
+        if (join.Run is not { } run)
+            return;
+        Number(output, run.FirstSegment);
+        Time(output, run.Start);
     }
 
     private static void Range(IBufferWriter<byte> output, DateRange range)

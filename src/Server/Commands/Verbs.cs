@@ -1,4 +1,5 @@
 using Millrace.Delivery.Relay;
+using Millrace.Push;
 using Millrace.Server.Options;
 
 namespace Millrace.Server.Commands;
@@ -10,8 +11,10 @@ public static class Verbs
         Usage: millrace VERB [--Key:Sub=value …]
 
           up [--demo]                        run everything on this machine; --demo puts two synthetic channels on air
-          node --roles LIST [--parent URL …] run some roles: ingest,origin,platform takes streams in, as up does;
-                                             relay hands on what it fetches from its parents
+          node --roles LIST [--origin URL …] [--parent URL …]
+                                             run some roles: ingest takes streams in and pushes them to its origins, origin
+                                             keeps and serves what is pushed, relay hands on what it fetches from its
+                                             parents; ingest,origin,platform is what up runs
           channel create NAME                make a channel and print its stream key, once
           channel list                       the channels
           channel rotate-key NAME            replace a channel's stream key and print the new one, once
@@ -42,7 +45,7 @@ public static class Verbs
             faults.Add("--demo: belongs to millrace up.");
         if (line.Verb is "up" && line.Operands.Count > 0)
             faults.Add($"millrace up: does not take '{line.Operands[0]}'.");
-        var roles = CheckRoles(line, configuration.Get<RelayOptions>(), faults);
+        var roles = CheckRoles(line, configuration, faults);
         if (line.Verb is "config")
             return await ConfigCommand.RunAsync(configuration, faults, output, error);
         if (faults.Count > 0)
@@ -66,15 +69,19 @@ public static class Verbs
         }
     }
 
-    /// <summary>The roles that were asked for, and whether they have the parents that they need.</summary>
-    private static NodeRoles CheckRoles(CommandLine line, RelayOptions relay, List<string> faults)
+    /// <summary>The roles that were asked for, and whether they have the parents and origins that they need.</summary>
+    private static NodeRoles CheckRoles(CommandLine line, EffectiveConfiguration configuration, List<string> faults)
     {
+        var relay = configuration.Get<RelayOptions>();
+        var push = configuration.Get<PushOptions>();
         if (line.Verb is not "node")
         {
             if (line.RoleList is not null)
                 faults.Add("--roles: belongs to millrace node.");
             if (line.Verb is "up" && relay.Parents.Count > 0)
                 faults.Add("Relay:Parents: millrace up serves what it takes in and has no parent; a relay is millrace node --roles relay.");
+            if (line.Verb is "up" && push.Push.Count > 0)
+                faults.Add("Origin:Push: millrace up is its own origin; a node that pushes to others is millrace node --roles ingest.");
             return NodeRoles.Up;
         }
         if (line.RoleList is null)
@@ -85,8 +92,14 @@ public static class Verbs
         var roles = NodeRoleList.Parse(line.RoleList, faults);
         if (roles == NodeRoles.Relay && relay.Parents.Count == 0)
             faults.Add("--parent: a relay needs the address of at least one node to fetch from.");
-        if (roles == NodeRoles.Up && relay.Parents.Count > 0)
+        if (roles != NodeRoles.None && !roles.HasFlag(NodeRoles.Relay) && relay.Parents.Count > 0)
             faults.Add("Relay:Parents: belongs to the role relay.");
+        if ((roles & (NodeRoles.Origin | NodeRoles.Relay)) != 0 && push.Push.Count > 0)
+            faults.Add("Origin:Push: belongs to a node with the role ingest and without the role origin.");
+        if (roles.HasFlag(NodeRoles.Ingest) && !roles.HasFlag(NodeRoles.Origin) && push.Push.Count == 0)
+            faults.Add("--origin: a node with the role ingest and without the role origin needs the address of at least one origin to push to.");
+        if (roles.HasFlag(NodeRoles.Origin) && !roles.HasFlag(NodeRoles.Ingest) && push.Secret.Length == 0)
+            faults.Add("Origin:Secret: a node with the role origin and without the role ingest needs it, or nobody can push to it.");
         return roles;
     }
 

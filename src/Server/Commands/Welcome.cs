@@ -1,5 +1,6 @@
 using Millrace.Delivery.Relay;
 using Millrace.Ingest;
+using Millrace.Push;
 using Millrace.Server.Demo;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
@@ -25,7 +26,15 @@ internal static class Welcome
         }
         if (roles == NodeRoles.Relay)
             lines.Add($"  Relay of    {string.Join(", ", configuration.Get<RelayOptions>().Parents)}");
-        lines.Add($"  Watch at    {watch}/");
+        if ((roles & (NodeRoles.Origin | NodeRoles.Relay)) != 0)
+        {
+            lines.Add($"  Watch at    {watch}/");
+        }
+        else
+        {
+            lines.Add($"  Pushes to   {string.Join(", ", configuration.Get<PushOptions>().Push)}");
+            lines.Add($"  Health at   {watch}/health/ready");
+        }
         if (configuration.Get<HttpOptions>().Tls.Listens() is { } https)
             lines.Add($"              https://localhost:{https}/");
         if (demo)

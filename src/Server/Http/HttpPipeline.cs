@@ -7,6 +7,7 @@ using Millrace.Delivery;
 using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Platform;
+using Millrace.Push;
 
 namespace Millrace.Server.Http;
 
@@ -20,7 +21,7 @@ internal static class HttpPipeline
             var relay = app.Services.GetRequiredService<RelayEndpoint>();
             app.Use(next => context => relay.TryInvoke(context, out var task) ? task : next(context));
         }
-        else
+        else if (roles.HasFlag(NodeRoles.Origin))
         {
             var media = app.Services.GetRequiredService<MediaEndpoint>();
             app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
@@ -31,10 +32,12 @@ internal static class HttpPipeline
         app.MapGet("/health/ready", context =>
             context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
-                : TextAsync(context, StatusCodes.Status200OK, "ok\n" + StorageNote(context)));
+                : TextAsync(context, StatusCodes.Status200OK, "ok\n" + Notes(context)));
         var purges = app.Services.GetRequiredService<PurgeEndpoint>();
         app.MapPost("/internal/purge", purges.PurgeAsync);
         app.MapGet("/internal/purges", purges.TellAsync);
+        if (roles.HasFlag(NodeRoles.Origin))
+            app.Services.GetRequiredService<PushEndpoint>().Map(app);
         if (roles != NodeRoles.Relay)
         {
             app.Services.GetRequiredService<BroadcastApi>().Map(app);
@@ -58,6 +61,12 @@ internal static class HttpPipeline
     };
 
     // Still ready: what is live goes on, and another node would have no recording of it either.
+    private static string Notes(HttpContext context) => StorageNote(context) + OriginsNote(context);
+
+    private static string OriginsNote(HttpContext context) =>
+        string.Concat(context.RequestServices.GetService<PushSinkFactory>()?.Failing.Select(origin =>
+            $"origin {origin.Origin} does not take {origin.Broadcasts} broadcasts: {origin.Reason}\n") ?? []);
+
     private static string StorageNote(HttpContext context) =>
         context.RequestServices.GetService<OriginStore>() is { IsSpoolFailing: true }
             ? "storage: the disk under Data:Path does not take media; live streams go on, what can be rewound to gets shorter\n" : "";

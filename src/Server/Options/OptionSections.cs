@@ -4,6 +4,7 @@ using Millrace.Delivery.Previews;
 using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Packaging;
+using Millrace.Push;
 using Millrace.Server.Http;
 using Millrace.Server.Rtmp;
 using Millrace.Server.Tls;
@@ -24,6 +25,7 @@ public static class OptionSections
         OptionSection.Of<PackagingOptions>("Packaging", CheckPackaging),
         OptionSection.Of<DeliveryOptions>("Delivery"),
         OptionSection.Of<PreviewOptions>("Preview"),
+        OptionSection.Of<PushOptions>("Origin", CheckOrigin),
         OptionSection.Of<DvrOptions>("Dvr", CheckDvr),
         OptionSection.Of<RetentionOptions>("Retention"),
         OptionSection.Of<TranscodingOptions>("Transcoding", options => options.Check()),
@@ -84,6 +86,23 @@ public static class OptionSections
             yield return $"Packaging:PartDuration: {DurationText.Format(options.PartDuration)} is not below Packaging:SegmentDuration ({DurationText.Format(options.SegmentDuration)}).";
         if (options.Window < 3 * options.SegmentDuration)
             yield return $"Packaging:Window: {DurationText.Format(options.Window)} is less than three segments (3 × {DurationText.Format(options.SegmentDuration)}).";
+    }
+
+    private static IEnumerable<string> CheckOrigin(PushOptions options)
+    {
+        if (options.Push.Count > 16)
+            yield return $"Origin:Push: {options.Push.Count} origins are more than 16.";
+        foreach (var address in options.Push)
+        {
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Query.Length > 0 || uri.UserInfo.Length > 0)
+                yield return $"Origin:Push: '{address}' is not an address such as http://10.0.0.2:8080.";
+        }
+        if (options.Push.Distinct(StringComparer.OrdinalIgnoreCase).Count() < options.Push.Count)
+            yield return "Origin:Push: names an origin twice.";
+        if (options.Push.Count > 0 && options.Secret.Length == 0)
+            yield return "Origin:Secret: is needed when Origin:Push is set.";
+        if (options.Secret.Length > 0 && (options.Secret.Length is < PushOptions.MinSecretLength or > 512 || options.Secret.Any(c => c is <= ' ' or >= '\u007f')))
+            yield return $"Origin:Secret: is not {PushOptions.MinSecretLength} to 512 printable characters without spaces.";
     }
 
     private static IEnumerable<string> CheckRtmp(RtmpOptions options)

@@ -59,6 +59,18 @@ internal sealed class MillraceProcess : IAsyncDisposable
         return await ReadyAsync(new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData: true), takesStreams: false);
     }
 
+    /// <summary>Starts a node of some roles over data that stays, on a port that it chooses or on <paramref name="httpPort"/>, and waits until it is ready.</summary>
+    public static async Task<MillraceProcess> StartNodeAsync(string roles, string data, int? httpPort = null, params string[] options)
+    {
+        List<string> arguments =
+        [
+            "node", "--roles", roles, $"--Http:Port={httpPort ?? 0}", "--Http:Address=127.0.0.1", "--Rtmp:Port=0", "--Rtmp:Address=127.0.0.1",
+            $"--Data:Path={data}", "--Ingest:Admission=open", "--Transcoding:Ladder=off", "--Preview:Interval=off", .. options,
+        ];
+        var node = new MillraceProcess(new ChildProcess(Tools.Millrace, arguments, data), data, ownsData: false);
+        return await ReadyAsync(node, takesStreams: roles.Contains("ingest", StringComparison.Ordinal));
+    }
+
     /// <summary>Runs another command of the binary to its end over <paramref name="data"/>; its standard output, which must come with exit code 0.</summary>
     public static async Task<IReadOnlyCollection<string>> RunAsync(string data, params string[] command)
     {
@@ -140,7 +152,7 @@ internal sealed class MillraceProcess : IAsyncDisposable
     {
         if (takesStreams)
             RtmpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Stream to ", StringComparison.Ordinal), patience));
-        HttpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Watch at ", StringComparison.Ordinal), patience));
+        HttpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Watch at ", StringComparison.Ordinal) || line.StartsWith("  Health at ", StringComparison.Ordinal), patience));
         Http.BaseAddress = new Uri(Origin + "/");
         using var answer = await Http.GetAsync(new Uri("health/ready", UriKind.Relative));
         Assert.True(answer.IsSuccessStatusCode, $"/health/ready says {(int)answer.StatusCode}.\n{process.CommandLine}\n{process.Output}");

@@ -26,7 +26,7 @@ public sealed class HealthTests : IAsyncLifetime
             new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"), new("Log:Level", "none"),
         ]);
         Assert.Empty(configuration.Faults);
-        app = ServerHost.Build(configuration, demo: false);
+        app = ServerHost.Build(configuration, NodeRoles.Up, demo: false);
         await app.StartAsync(TestContext.Current.CancellationToken);
         http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{app.Services.GetRequiredService<ServerAddresses>().HttpPort}/") };
     }

@@ -1,0 +1,164 @@
+using Microsoft.Extensions.Logging;
+using Millrace.Core;
+using Millrace.Push;
+
+namespace Millrace.Delivery;
+
+/// <summary>
+/// The broadcasts that are pushed here, and who may push: one lock orders opening, ending, losing and taking them down.
+/// Thread-safe.
+/// </summary>
+public sealed class PushedBroadcasts : IDisposable
+{
+    // Pushers hear of a takedown within seconds and stop; the ids are kept for those that were away.
+    private const int MaxTakenDown = 10_000;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, PushedBroadcast> known = new(StringComparer.Ordinal);
+    private readonly Queue<string> takenDownOrder = [];
+    private readonly HashSet<string> takenDown = new(StringComparer.Ordinal);
+    private readonly OriginStore store;
+    private readonly PushOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger<PushedBroadcasts> logger;
+    private readonly ITimer watch;
+
+    /// <param name="store">Where they are kept. Those of an earlier run wait for their pushers.</param>
+    /// <param name="options">How many, how much, and how long unheard of.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Who came, and who was lost.</param>
+    public PushedBroadcasts(OriginStore store, PushOptions options, TimeProvider time, ILogger<PushedBroadcasts> logger)
+    {
+        this.store = store;
+        this.options = options;
+        this.time = time;
+        this.logger = logger;
+        foreach (var recovered in store.TakeRecoveredPushes())
+            known.Add(recovered.Id.Value, PushedBroadcast.Recovered(recovered, options.MaxBitrate, time));
+        watch = time.CreateTimer(_ => Watch(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>Stops watching.</summary>
+    public void Dispose() => watch.Dispose();
+
+    /// <summary>
+    /// Deletes a broadcast that is or was pushed here, and takes none of that id again: nothing of it can be fetched when this
+    /// returns. False when there is none.
+    /// </summary>
+    public bool TakeDown(BroadcastId id)
+    {
+        lock (gate)
+        {
+            var isOnAir = known.Remove(id.Value, out var pushed) && !pushed.Broadcast.IsEnded;
+            if (isOnAir)
+                pushed!.Broadcast.End();
+            if (takenDown.Add(id.Value))
+                takenDownOrder.Enqueue(id.Value);
+            if (takenDownOrder.Count > MaxTakenDown)
+                takenDown.Remove(takenDownOrder.Dequeue());
+            return store.Delete(id) || isOnAir;
+        }
+    }
+
+    /// <summary>The broadcast of that id, or why it cannot be pushed to: null and None when it is not known.</summary>
+    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) Find(ChannelName channel, BroadcastId id)
+    {
+        lock (gate)
+            return FindLocked(channel, id);
+    }
+
+    /// <summary>Opens a broadcast, or finds the one that is open already.</summary>
+    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) Open(ChannelName channel, BroadcastId id, PushOpen open)
+    {
+        lock (gate)
+        {
+            // 1. It is here: the same one goes on, unless it is to begin anew.
+            var (here, refusal) = FindLocked(channel, id);
+            // It ended here because nothing was heard of it for too long; the pusher knows better.
+            if (refusal == PushRefusal.Ended && open.IsAnew)
+                store.Delete(id);
+            else if (refusal != PushRefusal.None)
+                return (null, refusal);
+            if (here is not null && !open.IsAnew)
+                return here.IsSame(open) ? (here, PushRefusal.None) : (null, PushRefusal.OtherContract);
+            if (known.Remove(id.Value, out var old))
+                store.Remove(old.Broadcast);
+            if (store.IsLeaving(id))
+                return (null, PushRefusal.Leaving);
+            if (known.Values.Count(pushed => !pushed.Broadcast.IsEnded) >= options.MaxBroadcasts)
+                return (null, PushRefusal.TooMany);
+
+            // 2. A channel is on air once: the newer broadcast ends the older one, whose ingest node died without saying so.
+            if (store.FindNewest(channel.Value) is { IsEnded: false } before)
+            {
+                if (!known.ContainsKey(before.Id.Value))
+                    return (null, PushRefusal.AnothersBroadcast);
+                before.End();
+            }
+            var opened = store.OpenPushed(channel, id, open.Contract, open.StartedAt);
+            var pushed = new PushedBroadcast(opened, options.MaxBitrate, time);
+            known.Add(id.Value, pushed);
+            logger.PushOpened(channel.Value, id.Value);
+            return (pushed, PushRefusal.None);
+        }
+    }
+
+    private (PushedBroadcast? Broadcast, PushRefusal Refusal) FindLocked(ChannelName channel, BroadcastId id)
+    {
+        if (takenDown.Contains(id.Value))
+            return (null, PushRefusal.TakenDown);
+        if (store.FindNewest(channel.Value) is { } newest && string.CompareOrdinal(newest.Id.Value, id.Value) > 0)
+            return (null, PushRefusal.Superseded);
+        if (known.TryGetValue(id.Value, out var found))
+        {
+            if (found.Broadcast.Channel != channel)
+                return (null, PushRefusal.AnothersBroadcast);
+            return found.IsLost ? (null, PushRefusal.None) : (found, PushRefusal.None);
+        }
+        // What has ended in an earlier run stays as it is. An id that is here from somewhere else is not the pusher's.
+        if (store.Replays.Find(id.Value) is { } replay)
+            return (null, replay.Channel == channel ? PushRefusal.Ended : PushRefusal.AnothersBroadcast);
+        return (null, store.Find(id.Value) is null ? PushRefusal.None : PushRefusal.AnothersBroadcast);
+    }
+
+    private void Watch()
+    {
+        lock (gate)
+        {
+            foreach (var (id, pushed) in known)
+            {
+                if (store.Find(id) != pushed.Broadcast)
+                {
+                    known.Remove(id);
+                }
+                else if (!pushed.Broadcast.IsEnded && pushed.Silence > options.LostAfter)
+                {
+                    pushed.IsLost = true;
+                    pushed.Broadcast.End();
+                    logger.PushLost(pushed.Broadcast.Channel.Value, id, options.LostAfter.TotalSeconds);
+                }
+            }
+        }
+    }
+}
+
+/// <summary>Why a push is not taken.</summary>
+internal enum PushRefusal
+{
+    /// <summary>It is.</summary>
+    None,
+    /// <summary>The id belongs to another channel, or the channel is on air from this very node.</summary>
+    AnothersBroadcast,
+    /// <summary>The channel has a newer broadcast.</summary>
+    Superseded,
+    /// <summary>The broadcast is open under other promises.</summary>
+    OtherContract,
+    /// <summary>Too many broadcasts are pushed here.</summary>
+    TooMany,
+    /// <summary>An operator took it down.</summary>
+    TakenDown,
+    /// <summary>It has ended, and is a replay.</summary>
+    Ended,
+    /// <summary>What was here of it is still being deleted.</summary>
+    Leaving,
+}

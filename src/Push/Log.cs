@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+
+namespace Millrace.Push;
+
+/// <summary>What the pushing side says. Event ids 12000 to 12999.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(12001, LogLevel.Information, "Pushing {Channel} (broadcast {Broadcast}) to {Origin}")]
+    public static partial void Pushing(this ILogger logger, string channel, string broadcast, string origin);
+
+    [LoggerMessage(12002, LogLevel.Warning, "{Origin} does not take {Channel} (broadcast {Broadcast}): {Reason}; it is tried again and again")]
+    public static partial void OriginFailing(this ILogger logger, string origin, string channel, string broadcast, string reason);
+
+    [LoggerMessage(12003, LogLevel.Information, "{Origin} takes {Channel} (broadcast {Broadcast}) again")]
+    public static partial void OriginBack(this ILogger logger, string origin, string channel, string broadcast);
+
+    [LoggerMessage(12004, LogLevel.Warning, "{Origin} refused {Channel} (broadcast {Broadcast}) for good: {Reason}")]
+    public static partial void OriginRefused(this ILogger logger, string origin, string channel, string broadcast, string reason);
+
+    [LoggerMessage(12006, LogLevel.Warning, "{Origin} was not reached to take broadcast {Broadcast} down ({Reason}): it may still be served there")]
+    public static partial void NotTakenDown(this ILogger logger, string origin, string broadcast, string reason);
+
+    [LoggerMessage(12005, LogLevel.Error, "Pushing {Channel} (broadcast {Broadcast}) to {Origin} ended by a fault of ours")]
+    public static partial void PushFault(this ILogger logger, Exception fault, string channel, string broadcast, string origin);
+}
