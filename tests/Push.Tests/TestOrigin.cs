@@ -275,7 +275,7 @@ internal static class Serving
         var text = new StringBuilder();
         foreach (var rendition in broadcast.Timeline.Read().Renditions)
             text.Append(Text(broadcast.Playlists.Media(broadcast.Find(rendition.Name)!, isDvr: false, default)));
-        return text.Append(Text(broadcast.Playlists.Multivariant(false, false))).Append(Text(broadcast.Playlists.Manifest(false))).ToString();
+        return text.Append(Text(broadcast.Playlists.Multivariant(false, false))).Append(Text(broadcast.Playlists.Manifest(isFromChannel: false, isWhole: false))).ToString();
     }
 
     private static string Text(EncodedText? text) => text is null ? "-" : Encoding.UTF8.GetString(text.Bytes(ContentCoding.Identity));
