@@ -36,7 +36,7 @@ public sealed class KeyFrameWatchTests
     [Fact]
     public void GopSeconds_PicturesThatStopForAWhile_CountForNothing()
     {
-        Gops(2, 2);
+        Gops(1, 2);
         Pictures(0.5, isFalseKey: false);
         now += 10;
         Pictures(0.5, isFalseKey: false);
