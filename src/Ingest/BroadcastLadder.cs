@@ -199,6 +199,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             notes,
             status?.LastErrors ?? pastErrors)
         {
+            HasRecentErrors = status?.HasRecentErrors ?? false,
             OverBudget = leftOut,
             Withdrawn = failure is null ? 0 : withdrawn,
         };

@@ -83,6 +83,10 @@ public sealed record HealthProblem(string Code, string Message)
             yield return new("ladder_missing", $"There are no further renditions: {ladder.Reason}");
         else if (ladder.State == TranscoderState.Restarting)
             yield return new("ladder_restarting", $"The further renditions have a gap: {ladder.Reason}");
+        else if (ladder.HasRecentErrors)
+            yield return new("source_undecodable", $"Some of what comes cannot be decoded, and the further renditions show what ffmpeg makes of it: {(ladder.LastErrors is [.., var line] ? line : "")} Look at the encoder, and at the way to it.");
+        if (ladder.Notes.Count > 0 && (ladder.Rungs.Count == 0 || ladder.OverBudget > 0))
+            yield return new("ladder_left_out", string.Join(' ', ladder.Notes));
         if (ladder.Shed > 0)
             yield return new("ladder_shed", Text($"{ladder.Shed} renditions were given up, because this machine does not keep up with them."));
         if (ladder.NormalizeReason is { } reason)

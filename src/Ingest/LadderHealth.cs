@@ -29,6 +29,9 @@ public sealed record LadderHealth(
     IReadOnlyList<string> Notes,
     IReadOnlyList<string> LastErrors)
 {
+    /// <summary>ffmpeg found something that it could not decode within the last ten seconds.</summary>
+    public bool HasRecentErrors { get; init; }
+
     /// <summary>Renditions for which the node's budget has no room.</summary>
     public int OverBudget { get; init; }
 

@@ -17,6 +17,7 @@ internal sealed class FfmpegChild : IDisposable
     private readonly Process process;
     private readonly Queue<string> lines = new();
     private readonly Thread errors;
+    private int errorCount;
 
     private FfmpegChild(Process process)
     {
@@ -45,6 +46,9 @@ internal sealed class FfmpegChild : IDisposable
                 return [.. lines];
         }
     }
+
+    /// <summary>Lines so far that it calls errors: mostly what it could not decode.</summary>
+    public int Errors => Volatile.Read(ref errorCount);
 
     /// <exception cref="System.ComponentModel.Win32Exception">It cannot be started.</exception>
     public static FfmpegChild Start(string program, IEnumerable<string> arguments) => new(ChildSpawner.Start(program, arguments));
@@ -114,11 +118,14 @@ internal sealed class FfmpegChild : IDisposable
     {
         if (line.Length == 0)
             return;
+        var text = line.ToString();
+        if (text.Contains("[error]", StringComparison.Ordinal))
+            Interlocked.Increment(ref errorCount);
         lock (lines)
         {
             if (lines.Count == MaxLines)
                 lines.Dequeue();
-            lines.Enqueue(line.ToString());
+            lines.Enqueue(text);
         }
         line.Clear();
     }

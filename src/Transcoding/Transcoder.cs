@@ -35,6 +35,8 @@ public sealed class Transcoder : IDisposable
     // And is back when it has come without a pause for so long.
     private const double SoundIsBackAfter = 2;
 
+    private static readonly TimeSpan ErrorsAreRecent = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly LadderPlan plan;
@@ -62,6 +64,8 @@ public sealed class Transcoder : IDisposable
     private string? killReason;
     private bool isRenewing;
     private IReadOnlyList<string> errorsBefore = [];
+    private int errorsSeen;
+    private long? erredAt;
     private int restarts;
     private long outputUnits;
     private int fedSinceOutput;
@@ -122,7 +126,10 @@ public sealed class Transcoder : IDisposable
             lock (gate)
             {
                 var lines = child?.LastErrors is { Count: > 0 } own ? own : errorsBefore;
-                return new TranscoderStatus(state, stateReason, Lag(), speed.Speed, restarts, buffer.Dropped, outputUnits, lines);
+                return new TranscoderStatus(state, stateReason, Lag(), speed.Speed, restarts, buffer.Dropped, outputUnits, lines)
+                {
+                    HasRecentErrors = erredAt is { } at && time.GetElapsedTime(at) < ErrorsAreRecent,
+                };
             }
         }
     }
@@ -324,6 +331,7 @@ public sealed class Transcoder : IDisposable
                 buffer.Rewind();
                 child = running;
                 killReason = null;
+                errorsSeen = 0;
                 isRenewing = false;
                 lastOutputAt = time.GetTimestamp();
                 fedSinceOutput = 0;
@@ -512,11 +520,16 @@ public sealed class Transcoder : IDisposable
         return lag > TimeSpan.Zero ? lag : TimeSpan.Zero;
     }
 
-    /// <summary>Every quarter second: a child that is fed and says nothing is killed; the supervisor sees it end.</summary>
+    /// <summary>Every quarter second: errors are dated, and a child that is fed and gives nothing out is killed; the supervisor sees it end.</summary>
     private void LookForHang()
     {
         lock (gate)
         {
+            if (child is { } talking && talking.Errors != errorsSeen)
+            {
+                errorsSeen = talking.Errors;
+                erredAt = time.GetTimestamp();
+            }
             if (child is null || killReason is not null || time.GetElapsedTime(lastOutputAt) < options.HangTimeout)
                 return;
             var flows = fedSinceOutput >= UnitsOfAHang && time.GetElapsedTime(lastFedAt) < options.HangTimeout;

@@ -10,4 +10,8 @@ namespace Millrace.Transcoding;
 /// <param name="OutputUnits">Access units that the sink got.</param>
 /// <param name="LastErrors">The last lines that ffmpeg wrote to standard error, of the child before as well.</param>
 public sealed record TranscoderStatus(
-    TranscoderState State, string? Reason, TimeSpan Lag, double Speed, int Restarts, long DroppedUnits, long OutputUnits, IReadOnlyList<string> LastErrors);
+    TranscoderState State, string? Reason, TimeSpan Lag, double Speed, int Restarts, long DroppedUnits, long OutputUnits, IReadOnlyList<string> LastErrors)
+{
+    /// <summary>ffmpeg has called something an error within the last ten seconds: mostly pictures that it cannot decode.</summary>
+    public bool HasRecentErrors { get; init; }
+}

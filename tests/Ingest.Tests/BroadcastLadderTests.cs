@@ -111,6 +111,7 @@ public sealed class BroadcastLadderTests
         var health = publisher.Publisher.Session.Broadcast.ReadHealth().Ladder!;
         Assert.Empty(health.Rungs);
         Assert.Contains(health.Notes, note => note.Contains("Ingest:MaxPixels", StringComparison.Ordinal));
+        Assert.Contains(stage.Problems(publisher), problem => problem.Code == "ladder_left_out");
         Assert.Equal(0, stage.Budget.Used);
         stage.End();
     }

@@ -230,6 +230,36 @@ public sealed class TranscoderTests
     }
 
     [Fact]
+    public async Task Status_ProgramThatFindsErrors_SaysSoForAWhile()
+    {
+        using var program = new Script("echo '[h264 @ 0x1] [warning] odd' >&2; read line; echo '[h264 @ 0x1] [error] cannot decode' >&2; exec sleep 600");
+        var clip = Clip.Pictures();
+        var time = new FakeTimeProvider();
+        var options = new TranscodingOptions { Ladder = "96p@100k", Source = SourceMode.Passthrough, HangTimeout = TimeSpan.FromMinutes(1), MaxBacklog = TimeSpan.FromMinutes(1) };
+        var pool = new MediaBlockPool();
+        using var arena = new MediaArena(pool);
+        using var transcoder = new Transcoder(Plan(clip, options), options, Tool.Ffmpeg with { Path = program.Path }, pool, new RecordingSink(), time);
+        await LookUntil(() => transcoder.Status.LastErrors.Count == 1);
+        Assert.False(transcoder.Status.HasRecentErrors);
+        // What it is fed holds a line's end somewhere.
+        Feed(transcoder, clip.Units(arena));
+        await LookUntil(() => transcoder.Status.HasRecentErrors);
+        Assert.Equal(TranscoderState.Starting, transcoder.Status.State);
+        time.Advance(TimeSpan.FromSeconds(11));
+        Assert.False(transcoder.Status.HasRecentErrors);
+
+        async Task LookUntil(Func<bool> holds)
+        {
+            for (var left = 3000; !holds(); left--)
+            {
+                Assert.True(left > 0, "It did not come.");
+                time.Advance(TimeSpan.FromMilliseconds(25));
+                await Task.WhenAny(transcoder.Completion, Task.Delay(20, TestContext.Current.CancellationToken));
+            }
+        }
+    }
+
+    [Fact]
     public void Feed_ProgramThatReadsNothing_DropsUpToAKeyFrameAndNeverWaits()
     {
         using var program = new Script("exec sleep 600");
