@@ -134,13 +134,13 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     /// </summary>
     private bool HasFoundRoom(SourceFacts facts, TimeSpan now)
     {
-        if (leftOut == 0 || now - plannedAt < PlanEvery || !ladders!.HasRoomForMore(broadcast.Channel, facts, judge.Shed, current?.Plan))
+        if (leftOut == 0 || !ladders!.HasRoomForMore(broadcast.Channel, facts, judge.Shed, current?.Plan))
         {
             roomSince = null;
             return false;
         }
         roomSince ??= now;
-        if (now - roomSince < RoomFor)
+        if (now - roomSince < RoomFor || now - plannedAt < PlanEvery)
             return false;
         ladders.Tell(broadcast.Channel, LadderEventKind.Restored, "the node's budget has room for it");
         return true;

@@ -185,7 +185,7 @@ public sealed class LadderTests(ITestOutputHelper output)
         var sending = publisher.SendAsync(FlvTags.Interleave(FlvTags.Messages(film, FlvForm.Enhanced)));
         var viewer = await HlsViewer.TuneInAsync(server, "new");
         Assert.Equal(2, viewer.Master.Variants.Count);
-        Assert.All(viewer.Master.Variants, variant => Assert.StartsWith("avc1.", variant.Attributes.Plain("CODECS"), StringComparison.Ordinal));
+        Assert.All(viewer.Master.Variants, variant => Assert.StartsWith("avc1.", variant.Attributes.Quoted("CODECS"), StringComparison.Ordinal));
         var source = viewer.Rendition("/" + SourceOf(viewer));
         await source.UntilAsync(playlist => playlist.Segments.Count(segment => !segment.IsGap) >= 3, TimeSpan.FromSeconds(40));
         var health = await HealthAsync(server, "new");
