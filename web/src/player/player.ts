@@ -76,6 +76,8 @@ const longStallMs = 6000;
 const behindSeconds = 3;
 /** What can be rewound to is asked for anew so often: in a window the beginning moves. */
 const describeEveryMs = 30_000;
+/** hls.js takes a start in front of the first picture of a playlist that grows for none at all, and that may be late by a little. */
+const insideSeconds = 0.5;
 /** So near to where a live playlist begins nothing is seeked to: it would be gone before it is loaded. */
 const leavingSeconds = 4;
 const keptErrors = 50;
@@ -407,7 +409,8 @@ export class Player {
     this.#restarts++;
     const url = this.#url();
     // Exact when all of it is there; in a window the first playlist tells, and `#tick` goes there.
-    const start = this.#back === null ? null : Math.max(0, this.#back - (this.#broadcast?.rewindableFrom ?? 0));
+    const earliest = this.#info?.live === false ? 0 : insideSeconds;
+    const start = this.#back === null ? null : Math.max(earliest, this.#back - (this.#broadcast?.rewindableFrom ?? 0));
     const events: EngineEvents = {
       failed: (problem) => current() && this.#send({ type: 'failed', problem }),
       mediaError: (detail) => current() && this.#send({ type: 'media-error', detail }),

@@ -74,6 +74,7 @@ export function SeekBar({ seekable, broadcast, onSeek, onStep, onEnd }: SeekBarP
         setDragging(true);
         setPointed(place(event));
       }}
+      onPointerEnter={(event) => setPointed(place(event))}
       onPointerMove={(event) => setPointed(place(event))}
       onPointerUp={(event) => {
         if (!dragging) return;
