@@ -28,5 +28,7 @@ public static class BoxType
     internal static readonly uint Tfhd = Of("tfhd");
     internal static readonly uint Tfdt = Of("tfdt");
     internal static readonly uint Trun = Of("trun");
+    internal static readonly uint Prft = Of("prft");
+    internal static readonly uint Mdat = Of("mdat");
     internal static readonly uint Esds = Of("esds");
 }

@@ -36,20 +36,12 @@ public static class InitSegmentWriter
         WriteFileType(writer, formats);
 
         var moov = writer.Begin("moov");
-        WriteMovieHeader(writer, nextTrackId: (uint)formats.Length + TrackId);
+        WriteMovieHeader(writer, (uint)formats.Length + TrackId);
         for (var i = 0; i < formats.Length; i++)
-            WriteTrack(writer, (uint)i + TrackId, formats[i]);
+            WriteTrack(writer, (uint)i + TrackId, formats.Slice(i, 1));
         var mvex = writer.Begin("mvex");
         for (var i = 0; i < formats.Length; i++)
-        {
-            var trex = writer.BeginFull("trex");
-            writer.UInt32((uint)i + TrackId);
-            writer.UInt32(1);
-            writer.UInt32(0);
-            writer.UInt32(0);
-            writer.UInt32(formats[i].Kind == MediaKind.Audio ? SampleFlags.Sync : SampleFlags.NonSync);
-            writer.End(trex);
-        }
+            WriteTrackExtends(writer, (uint)i + TrackId, formats[i]);
         writer.End(mvex);
         writer.End(moov);
         output.Write(writer.Written);
@@ -81,7 +73,18 @@ public static class InitSegmentWriter
         writer.End(ftyp);
     }
 
-    private static void WriteMovieHeader(BoxWriter writer, uint nextTrackId)
+    internal static void WriteTrackExtends(BoxWriter writer, uint trackId, TrackFormat format)
+    {
+        var trex = writer.BeginFull("trex");
+        writer.UInt32(trackId);
+        writer.UInt32(1);
+        writer.UInt32(0);
+        writer.UInt32(0);
+        writer.UInt32(format.Kind == MediaKind.Audio ? SampleFlags.Sync : SampleFlags.NonSync);
+        writer.End(trex);
+    }
+
+    internal static void WriteMovieHeader(BoxWriter writer, uint nextTrackId)
     {
         var mvhd = writer.BeginFull("mvhd");
         writer.Zeros(8);
@@ -98,8 +101,10 @@ public static class InitSegmentWriter
         writer.End(mvhd);
     }
 
-    private static void WriteTrack(BoxWriter writer, uint trackId, TrackFormat format)
+    /// <summary>A track whose samples are of any of these formats: one sample entry each. They are of one kind and timescale.</summary>
+    internal static void WriteTrack(BoxWriter writer, uint trackId, ReadOnlySpan<TrackFormat> formats)
     {
+        var format = formats[0];
         var trak = writer.Begin("trak");
         // Enabled, in the movie.
         var tkhd = writer.BeginFull("tkhd", 0, 3);
@@ -156,18 +161,19 @@ public static class InitSegmentWriter
         writer.End(writer.BeginFull("url ", 0, 1));
         writer.End(dref);
         writer.End(dinf);
-        WriteSampleTable(writer, format);
+        WriteSampleTable(writer, formats);
         writer.End(minf);
         writer.End(mdia);
         writer.End(trak);
     }
 
-    private static void WriteSampleTable(BoxWriter writer, TrackFormat format)
+    private static void WriteSampleTable(BoxWriter writer, ReadOnlySpan<TrackFormat> formats)
     {
         var stbl = writer.Begin("stbl");
         var stsd = writer.BeginFull("stsd");
-        writer.UInt32(1);
-        SampleEntryWriter.Write(writer, format);
+        writer.UInt32((uint)formats.Length);
+        foreach (var format in formats)
+            SampleEntryWriter.Write(writer, format);
         writer.End(stsd);
         foreach (var type in (ReadOnlySpan<string>)["stts", "stsc", "stco"])
         {

@@ -21,7 +21,15 @@ internal readonly record struct ByteRange(int From, int To)
     /// <summary>Reads a header's value.</summary>
     public static Kind Parse(ReadOnlySpan<char> header, int length, out ByteRange range)
     {
-        range = new ByteRange(0, length);
+        var kind = Parse(header, length, out var from, out var to);
+        range = new ByteRange((int)from, (int)to);
+        return kind;
+    }
+
+    /// <summary>The same for what is larger: first byte, and the byte behind the last one.</summary>
+    public static Kind Parse(ReadOnlySpan<char> header, long length, out long from, out long to)
+    {
+        (from, to) = (0, length);
         if (!header.StartsWith("bytes=", StringComparison.OrdinalIgnoreCase) || header.Contains(','))
             return Kind.Ignored;
         var text = header[6..].Trim();
@@ -34,21 +42,21 @@ internal readonly record struct ByteRange(int From, int To)
         {
             if (!TryParse(last, out var suffix))
                 return Kind.Ignored;
-            range = new ByteRange((int)Math.Max(0, length - suffix), length);
+            from = Math.Max(0, length - suffix);
             return suffix == 0 || length == 0 ? Kind.Unsatisfiable : Kind.Satisfiable;
         }
-        if (!TryParse(first, out var from))
+        if (!TryParse(first, out var begin))
             return Kind.Ignored;
-        var to = (long)length;
+        var end = length;
         if (!last.IsEmpty)
         {
-            if (!TryParse(last, out to) || to < from)
+            if (!TryParse(last, out end) || end < begin)
                 return Kind.Ignored;
-            to = Math.Min(to + 1, length);
+            end = Math.Min(end + 1, length);
         }
-        if (from >= length)
+        if (begin >= length)
             return Kind.Unsatisfiable;
-        range = new ByteRange((int)from, (int)to);
+        (from, to) = (begin, end);
         return Kind.Satisfiable;
     }
 

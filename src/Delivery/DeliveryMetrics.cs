@@ -12,7 +12,8 @@ internal static class DeliveryMetrics
     private static long direct;
     private static long failing;
     private static long replays;
-    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet"];
+    private static long downloads;
+    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet", "download"];
     // Boxed once: one answer in a thousand has a status that is not here.
     private static readonly Dictionary<int, object> Statuses = new() { [200] = 200, [206] = 206, [304] = 304, [404] = 404 };
 
@@ -30,6 +31,7 @@ internal static class DeliveryMetrics
         Meter.CreateObservableGauge("millrace.origin.broadcasts", () => Volatile.Read(ref broadcasts), "{broadcast}", "Broadcasts that can be fetched, ended ones included.");
         Meter.CreateObservableGauge("millrace.spool.failing", () => Volatile.Read(ref failing), "{disk}", "1 while the disk does not take media.");
         Meter.CreateObservableGauge("millrace.replays", () => Volatile.Read(ref replays), "{replay}", "Replays that can be watched.");
+        Meter.CreateObservableGauge("millrace.downloads", () => Volatile.Read(ref downloads), "{download}", "Files that are being downloaded.");
         Meter.CreateObservableGauge("millrace.delivery.held", () => Volatile.Read(ref held), "{request}", "Requests that wait for the future.");
         Meter.CreateObservableGauge("millrace.http.direct", () => Volatile.Read(ref direct), "{connection}", "Connections of the direct path.");
     }
@@ -51,6 +53,8 @@ internal static class DeliveryMetrics
     public static void AddFailing(int count) => Interlocked.Add(ref failing, count);
 
     public static void AddReplays(int count) => Interlocked.Add(ref replays, count);
+
+    public static void AddDownloads(int count) => Interlocked.Add(ref downloads, count);
 
     public static void AddDirect(int count) => Interlocked.Add(ref direct, count);
 

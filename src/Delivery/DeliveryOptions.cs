@@ -48,6 +48,13 @@ public sealed class DeliveryOptions
     [Range(1, 10_000)]
     public int MaxOpenReplays { get; set; } = 200;
 
+    /// <summary>
+    /// Files (<c>download.mp4</c>) that are downloaded at a time, 1 to 10000. Default 32: each holds a piece of a segment and
+    /// 64 KB, for twelve hours 260 KB more; together they take no more of the disk than so many viewers of old replays.
+    /// </summary>
+    [Range(1, 10_000)]
+    public int MaxDownloads { get; set; } = 32;
+
     /// <summary>Threads that write media and journals, 1 to 16. Default 2: one slow write does not hold up the others; a page cache needs no more.</summary>
     [Range(1, 16)]
     public int SpoolThreads { get; set; } = 2;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using Millrace.Delivery.Downloads;
 using Millrace.Delivery.Previews;
 using Millrace.Timeline;
 
@@ -20,6 +21,7 @@ public sealed class MediaEndpoint
     private const int FileReadBytes = 64 * 1024;
 
     private readonly MediaDecisions decisions;
+    private readonly DownloadResponse downloads;
     private readonly ReplayShelf replays;
     private readonly TimeProvider time;
 
@@ -27,6 +29,7 @@ public sealed class MediaEndpoint
     public MediaEndpoint(OriginStore store, TimeProvider time)
     {
         decisions = new MediaDecisions(store, time);
+        downloads = new DownloadResponse(store, time);
         replays = store.Replays;
         this.time = time;
     }
@@ -77,7 +80,7 @@ public sealed class MediaEndpoint
     private Task AnswerAgainAsync(HttpContext context, OriginBroadcast? broadcast) =>
         MediaPath.TryParse(context.Request.Path.Value, out var path) ? AnswerAsync(context, path, broadcast) : Task.CompletedTask;
 
-    // Pictures are asked for seldom; all else is decided for both ways out.
+    // Pictures and files are asked for seldom; all else is decided for both ways out.
     private Task AnswerAsync(HttpContext context, in MediaPath path, OriginBroadcast? broadcast)
     {
         broadcast?.Touch();
@@ -87,6 +90,7 @@ public sealed class MediaEndpoint
                 PreviewResponse.PictureAsync(context, broadcast, (int)path.Number, isFromChannel: !path.Channel.IsEmpty),
             MediaObject.SpriteIndex when broadcast is not null => PreviewResponse.IndexAsync(context, broadcast),
             MediaObject.SpriteSheet when broadcast is not null => PreviewResponse.SheetAsync(context, broadcast, path.Number, path.Part),
+            MediaObject.Download when broadcast is not null => downloads.AnswerAsync(context, broadcast),
             _ => MediaDecisions.TryAnswer(MediaRequest.Of(context.Request), path, broadcast, out var answer, out var hold)
                 ? AnswerAsync(context, answer) : HoldAsync(context, hold),
         };

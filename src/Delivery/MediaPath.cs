@@ -30,6 +30,8 @@ internal enum MediaObject
     SpriteIndex,
     /// <summary><c>sprites/{n}.jpg</c>, <c>sprites/{n}.{count}.jpg</c></summary>
     SpriteSheet,
+    /// <summary><c>download.mp4</c></summary>
+    Download,
 }
 
 /// <summary>A media path taken apart, without copies. Numbers have one spelling: no sign, no leading zero.</summary>
@@ -38,8 +40,8 @@ internal readonly ref struct MediaPath
     /// <summary>What it names.</summary>
     public MediaObject Object { get; private init; }
 
-    /// <summary>It names a thumbnail, a sprite sheet or their index.</summary>
-    public bool IsPicture => Object is MediaObject.Preview or MediaObject.SpriteIndex or MediaObject.SpriteSheet;
+    /// <summary>It names what is asked for seldom: a thumbnail, a sprite sheet, their index, or a file for download.</summary>
+    public bool IsAside => Object is MediaObject.Preview or MediaObject.SpriteIndex or MediaObject.SpriteSheet or MediaObject.Download;
 
     /// <summary>The channel of <c>/live/{channel}/…</c>, else empty.</summary>
     public ReadOnlySpan<char> Channel { get; private init; }
@@ -75,8 +77,8 @@ internal readonly ref struct MediaPath
         if (isLive)
         {
             var what = OfWhole(name, out var size);
-            // Its sheets have their names below the broadcast's.
-            parsed = new MediaPath { Channel = owner, Object = what == MediaObject.SpriteIndex ? MediaObject.None : what, Number = size };
+            // What a channel's next broadcast would not have under the same name is the broadcast's.
+            parsed = new MediaPath { Channel = owner, Object = what is MediaObject.SpriteIndex or MediaObject.Download ? MediaObject.None : what, Number = size };
             return true;
         }
         slash = name.IndexOf('/');
@@ -105,6 +107,8 @@ internal readonly ref struct MediaPath
                 return MediaObject.DvrMultivariantPlaylist;
             case "manifest.mpd":
                 return MediaObject.Manifest;
+            case "download.mp4":
+                return MediaObject.Download;
             case "sprites.vtt":
                 return MediaObject.SpriteIndex;
             case "preview.jpg":

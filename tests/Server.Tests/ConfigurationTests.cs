@@ -138,6 +138,7 @@ public sealed class ConfigurationTests
     [InlineData("/", "/index.html")]
     [InlineData("/c/studio-one", "/watch.html")]
     [InlineData("/embed/studio-one", "/embed.html")]
+    [InlineData("/b/01kb2c3d4e5f6g7h8j9kmnpqrs", "/watch.html")]
     [InlineData("/assets/x.js", "/assets/x.js")]
     public void PageOf_Address_IsItsFile(string path, string file) => Assert.Equal(file, WebFiles.PageOf(path));
 

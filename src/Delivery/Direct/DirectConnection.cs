@@ -210,8 +210,8 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         }
         looks = 0;
         var request = head.ToRequest(loop.Scratch.Text);
-        // A name that says nothing to us may say something to others; and a sprite sheet's bytes are read from a disk.
-        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsPicture)
+        // A name that says nothing to us may say something to others; and a sprite sheet's or a download's bytes are read from a disk.
+        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside)
         {
             HandOver();
             return;

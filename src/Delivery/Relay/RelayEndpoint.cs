@@ -50,6 +50,9 @@ public sealed class RelayEndpoint
         }
         if (!RelayPath.IsWellFormed(path))
             return RefuseAsync(context, StatusCodes.Status404NotFound, "name", "There is no such object.\n");
+        // As large as the broadcast and named by its query: nothing to keep, and nothing to collapse.
+        if (path.EndsWith("/download.mp4", StringComparison.Ordinal))
+            return RefuseAsync(context, StatusCodes.Status404NotFound, "download", "A relay has no downloads: ask the origin.\n");
         var loop = request.Headers["CDN-Loop"].ToString();
         if (node.Loops.IsLoop(loop))
             return RefuseAsync(context, StatusCodes.Status508LoopDetected, "loop", "The request came through this relay before.\n");

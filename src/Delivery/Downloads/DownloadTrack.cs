@@ -1,0 +1,66 @@
+using Millrace.Cmaf;
+using Millrace.Media;
+using Millrace.Timeline;
+
+namespace Millrace.Delivery.Downloads;
+
+/// <summary>One track of a download: a rendition's segments and the formats they are in.</summary>
+internal sealed class DownloadTrack
+{
+    // By the number of the init segment: equal ones have one.
+    private readonly Dictionary<int, uint> descriptions = [];
+    private readonly List<TrackFormat> formats = [];
+
+    /// <param name="id">The track's id in the file.</param>
+    /// <param name="rendition">Its segments.</param>
+    /// <param name="media">Their bytes.</param>
+    public DownloadTrack(uint id, RenditionSnapshot rendition, RenditionMedia media)
+    {
+        Id = id;
+        Rendition = rendition;
+        Media = media;
+    }
+
+    /// <summary>The track's id in the file.</summary>
+    public uint Id { get; }
+
+    /// <summary>The segments.</summary>
+    public RenditionSnapshot Rendition { get; }
+
+    /// <summary>Their bytes.</summary>
+    public RenditionMedia Media { get; }
+
+    /// <summary>What is taken from decode times, in the track's timescale.</summary>
+    public long TimeShift { get; set; }
+
+    /// <summary>The formats, in the order in which they are first used.</summary>
+    public TrackFormat[] Formats => [.. formats];
+
+    /// <summary>The segment of that number, if it has media.</summary>
+    public Segment? Find(long number)
+    {
+        var segments = Rendition.Segments;
+        var index = number - Rendition.FirstSegment;
+        return index >= 0 && index < segments.Count && segments[(int)index] is { IsGap: false } found ? found : null;
+    }
+
+    /// <summary>Takes note of a segment's format. False when one track cannot hold it beside the others.</summary>
+    public bool TryDescribe(Segment segment)
+    {
+        if (descriptions.ContainsKey(segment.Track.Init))
+            return true;
+        var format = segment.Track.Format!;
+        if (formats.Count > 0 && (format.Codec != formats[0].Codec || format.Timescale != formats[0].Timescale) || formats.Count == DownloadPlan.MaxFormats)
+            return false;
+        formats.Add(format);
+        descriptions.Add(segment.Track.Init, (uint)formats.Count);
+        return true;
+    }
+
+    /// <summary>What a chunk of a segment becomes.</summary>
+    public ChunkEdit EditOf(Segment segment, uint sequenceNumber) =>
+        new(Id, sequenceNumber, descriptions[segment.Track.Init], TimeShift);
+
+    /// <summary>Bytes that a segment takes in the file.</summary>
+    public static long LengthOf(Segment segment) => segment.ByteLength + (long)segment.Parts.Length * ChunkHeaderEditor.AddedBytes;
+}
