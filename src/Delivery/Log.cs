@@ -26,6 +26,12 @@ internal static partial class Log
     [LoggerMessage(8007, LogLevel.Warning, "The disk is full and there is no replay to remove; broadcast {Broadcast} of {Channel} cannot be rewound as far any more")]
     public static partial void RoomMadeByRewinding(this ILogger logger, string broadcast, string channel);
 
+    [LoggerMessage(8040, LogLevel.Information, "Made clip {Clip} of broadcast {Broadcast} of {Channel}")]
+    public static partial void ClipMade(this ILogger logger, string clip, string broadcast, string channel);
+
+    [LoggerMessage(8041, LogLevel.Warning, "A clip of broadcast {Broadcast} could not be written: {Reason}")]
+    public static partial void ClipFailed(this ILogger logger, string broadcast, string reason);
+
     [LoggerMessage(8090, LogLevel.Error, "A media connection failed")]
     public static partial void DirectConnectionFailed(this ILogger logger, Exception exception);
 

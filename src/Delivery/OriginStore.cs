@@ -145,6 +145,31 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Deletes an ended broadcast or a clip, and the clips of the broadcast. What was deleted, the broadcast first; empty when there is
+    /// none of that id, or it is on air.
+    /// </summary>
+    public IReadOnlyList<BroadcastId> TakeDown(BroadcastId id)
+    {
+        if (!Delete(id))
+            return [];
+        List<BroadcastId> gone = [id];
+        foreach (var clip in Replays.ClipsOf(id))
+        {
+            if (Delete(clip.Id))
+                gone.Add(clip.Id);
+        }
+        return gone;
+    }
+
+    /// <summary>The clips of a broadcast in a data directory that no server holds.</summary>
+    public static IReadOnlyList<string> FindClips(string dataPath, BroadcastId of)
+    {
+        var recordings = Path.Combine(dataPath, "recordings");
+        return Directory.Exists(recordings)
+            ? [.. Directory.EnumerateDirectories(recordings).Where(directory => Replay.Read(directory, out _)?.Clip?.Of == of)] : [];
+    }
+
     /// <summary>Frees everything and waits a moment for the disk. Recordings stay.</summary>
     public void Dispose()
     {
@@ -172,6 +197,8 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
 
     /// <summary>A deleted broadcast's directory is still on disk.</summary>
     internal bool IsLeaving(BroadcastId id) => leaving.ContainsKey(id.Value);
+
+    internal string RecordingsPath => settings.Directory;
 
     internal string DirectoryOf(BroadcastId id) => Path.Combine(settings.Directory, id.Value);
 
@@ -280,6 +307,11 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             if (name.EndsWith(Spooler.DeletedSuffix, StringComparison.Ordinal) && BroadcastId.TryParse(name[..^Spooler.DeletedSuffix.Length], out _))
             {
                 Spooler.DeleteDirectory(directory[..^Spooler.DeletedSuffix.Length]);
+                continue;
+            }
+            if (name.EndsWith(ClipWriter.Suffix, StringComparison.Ordinal))
+            {
+                ClipWriter.Discard(directory);
                 continue;
             }
             // Only what we could have made.

@@ -113,9 +113,11 @@ public sealed class PushEndpoint
 
     private PushReply TakeDown(BroadcastId broadcast)
     {
-        if (!broadcasts.TakeDown(broadcast))
+        var gone = broadcasts.TakeDown(broadcast);
+        if (gone.Count == 0)
             return new PushReply(StatusCodes.Status404NotFound, null, "The broadcast is not known here.");
-        purges.Publish($"/b/{broadcast.Value}/");
+        foreach (var name in gone)
+            purges.Publish($"/b/{name.Value}/");
         return new PushReply(StatusCodes.Status204NoContent, null, "");
     }
 

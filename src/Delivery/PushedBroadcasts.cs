@@ -43,9 +43,9 @@ public sealed class PushedBroadcasts : IDisposable
 
     /// <summary>
     /// Deletes a broadcast that is or was pushed here, and takes none of that id again: nothing of it can be fetched when this
-    /// returns. False when there is none.
+    /// returns. What was deleted, the broadcast first and then its clips; empty when there is none.
     /// </summary>
-    public bool TakeDown(BroadcastId id)
+    public IReadOnlyList<BroadcastId> TakeDown(BroadcastId id)
     {
         lock (gate)
         {
@@ -56,7 +56,8 @@ public sealed class PushedBroadcasts : IDisposable
                 takenDownOrder.Enqueue(id.Value);
             if (takenDownOrder.Count > MaxTakenDown)
                 takenDown.Remove(takenDownOrder.Dequeue());
-            return store.Delete(id) || isOnAir;
+            var gone = store.TakeDown(id);
+            return gone.Count == 0 && isOnAir ? [id] : gone;
         }
     }
 

@@ -68,16 +68,11 @@ public sealed class BroadcastApi
         return context.Response.WriteAsJsonAsync(document, PlatformJson.Default.BroadcastDocument, cancellationToken: context.RequestAborted);
     }
 
-    /// <summary>A takedown: the broadcast ends if it is on air, and nothing of it can be fetched when the answer comes.</summary>
+    /// <summary>A takedown: the broadcast ends if it is on air, and nothing of it or its clips can be fetched when the answer comes.</summary>
     private async Task DeleteAsync(HttpContext context)
     {
-        if (!token.Matches(context.Request.Headers.Authorization))
-        {
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            await PlatformApi.FailAsync(context, StatusCodes.Status401Unauthorized, "operator_only",
-                $"Only an operator may do that: show the content of {OperatorToken.FileName} from the data directory as a Bearer token.");
+        if (!await token.AllowsAsync(context))
             return;
-        }
         if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id))
         {
             await UnknownAsync(context);
@@ -85,23 +80,27 @@ public sealed class BroadcastApi
         }
         foreach (var incoming in broadcasts.List().Where(incoming => incoming.Id == id))
             broadcasts.End(incoming.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
-        var wasThere = pushed?.TakeDown(id) ?? false;
+        var gone = pushed?.TakeDown(id) ?? [];
         IReadOnlyList<string> notReached = [];
         if (push is not null)
-            (wasThere, notReached) = await push.TakeDownAsync(id, Patience, context.RequestAborted);
+        {
+            (var wasThere, notReached) = await push.TakeDownAsync(id, Patience, context.RequestAborted);
+            gone = wasThere ? [id] : [];
+        }
         if (notReached.Count > 0)
         {
             await PlatformApi.FailAsync(context, StatusCodes.Status502BadGateway, "origin_not_reached",
                 $"It has ended and is deleted, but not at {string.Join(", ", notReached)}: ask again when that is back.");
             return;
         }
-        if (!wasThere)
+        if (gone.Count == 0)
         {
             await UnknownAsync(context);
             return;
         }
         // Relays below hear of it at once.
-        purges.Publish($"/b/{id.Value}/");
+        foreach (var name in gone)
+            purges.Publish($"/b/{name.Value}/");
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         PlatformApi.Begin(context);
     }
@@ -135,7 +134,7 @@ public sealed class BroadcastApi
 
     private static BroadcastDocument Describe(Replay replay) => new(
         replay.Id.Value, replay.Channel.Value, false, replay.StartedAt, replay.EndedAt, Math.Round(replay.Duration.TotalSeconds, 3), replay.Bytes,
-        replay.Mode.ToString().ToLowerInvariant());
+        replay.Mode.ToString().ToLowerInvariant(), Clip: replay.Clip is null ? null : ClipDocument.Of(replay));
 
     private static Task UnknownAsync(HttpContext context) =>
         PlatformApi.FailAsync(context, StatusCodes.Status404NotFound, "broadcast_unknown", "There is no such broadcast, or no more.");

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Http;
 
 namespace Millrace.Platform;
 
@@ -37,6 +38,17 @@ public sealed class OperatorToken
     {
         var path = Path.Combine(dataPath, FileName);
         return File.Exists(path) && File.ReadAllText(path).Trim() is { Length: >= 32 } token ? token : null;
+    }
+
+    /// <summary>Whether a request may do what only an operator may; if not, it has been refused.</summary>
+    internal async Task<bool> AllowsAsync(HttpContext context)
+    {
+        if (Matches(context.Request.Headers.Authorization))
+            return true;
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        await PlatformApi.FailAsync(context, StatusCodes.Status401Unauthorized, "operator_only",
+            $"Only an operator may do that: show the content of {FileName} from the data directory as a Bearer token.");
+        return false;
     }
 
     /// <summary>Whether an Authorization header shows it (RFC 6750 §2.1). Takes as long for every wrong one.</summary>

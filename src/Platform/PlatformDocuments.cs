@@ -69,10 +69,12 @@ internal sealed record BroadcastList(IReadOnlyList<BroadcastDocument> Broadcasts
 /// as well. Absent where many are listed, and of a replay that nobody is watching.
 /// </param>
 /// <param name="Periods">The newest 1440 runs of the publisher, for finding a playlist's dates on that clock; absent as well.</param>
+/// <param name="Clip">What it is a clip of; absent of a broadcast.</param>
 internal sealed record BroadcastDocument(
     string Id, string Channel, bool Live, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, double Duration, long? Bytes, string Dvr,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? RewindableFrom = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<PeriodDocument>? Periods = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<PeriodDocument>? Periods = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ClipDocument? Clip = null);
 
 /// <summary>A run of a publisher: no discontinuity in it.</summary>
 /// <param name="Start">Where it begins on the media's clock, seconds from the broadcast's beginning; time off air does not count.</param>
@@ -90,5 +92,8 @@ internal sealed record ErrorDetail(string Code, string Message);
 [JsonSerializable(typeof(ChannelDocument))]
 [JsonSerializable(typeof(BroadcastList))]
 [JsonSerializable(typeof(BroadcastDocument))]
+[JsonSerializable(typeof(ClipRequest))]
+[JsonSerializable(typeof(ClipList))]
+[JsonSerializable(typeof(ClipDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 internal sealed partial class PlatformJson : JsonSerializerContext;

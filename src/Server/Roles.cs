@@ -64,6 +64,7 @@ internal static class Roles
         services.AddSingleton(provider => new BroadcastApi(
             provider.GetService<OriginStore>(), provider.GetService<PushedBroadcasts>(), provider.GetService<PushSinkFactory>(),
             provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<OperatorToken>(), provider.GetRequiredService<PurgeLog>()));
+        services.AddSingleton<ClipApi>();
         services.AddSingleton(_ => OperatorToken.LoadOrCreate(configuration.Get<DataOptions>().Path));
         services.AddSingleton<IStreamKeys, ChannelKeys>();
     }
@@ -99,6 +100,7 @@ internal static class Roles
             provider.GetRequiredService<OriginStore>(), configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<PushedBroadcasts>>()));
         services.AddSingleton<PushEndpoint>();
+        services.AddSingleton<ClipMaker>();
         services.AddHostedService<OriginLife>();
         services.AddHostedService<PreviewMaker>();
     }

@@ -143,5 +143,6 @@ public sealed class JournalRecordTests
         yield return new JournalRecord.Joined(17, [new RenditionJoin(-3000, new SegmentRun(12, new MediaTime(180_007, 90_000), true)), new RenditionJoin(0, null)]);
         yield return new JournalRecord.Joined(17, []);
         yield return new JournalRecord.Opened(channel, BroadcastId.New(now), now, new LowLatencyContract(2, new MediaTime(334, 1000)), DvrMode.Window, IsPushed: true);
+        yield return new JournalRecord.ClipOf(new Clip("a góal", BroadcastId.New(now), TimeSpan.Zero, TimeSpan.FromSeconds(12.5), now));
     }
 }

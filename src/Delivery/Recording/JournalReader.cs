@@ -66,6 +66,7 @@ internal ref struct JournalReader
             9 => new JournalRecord.Lost(reader.Text(), reader.Number(long.MaxValue)),
             10 => reader.Init(),
             11 => reader.Joined(),
+            12 => reader.ClipOf(),
             _ => null,
         };
         if (reader.isBroken || !reader.left.IsEmpty)
@@ -135,6 +136,16 @@ internal ref struct JournalReader
             joins[i] = new RenditionJoin(delay, flags == 0 ? null : new SegmentRun(Number(segment), Time(), flags == 3));
         }
         return isBroken ? null : new JournalRecord.Joined(segment, joins);
+    }
+
+    private JournalRecord.ClipOf? ClipOf()
+    {
+        var name = Text();
+        var isId = BroadcastId.TryParse(Text(), out var of);
+        var from = Number(long.MaxValue);
+        var to = Number(long.MaxValue);
+        var created = Moment();
+        return isBroken || !isId || !Clip.IsName(name) ? null : new JournalRecord.ClipOf(new Clip(name, of, new TimeSpan(from), new TimeSpan(to), created));
     }
 
     private JournalRecord.SegmentEnded? Segment()

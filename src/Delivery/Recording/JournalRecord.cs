@@ -64,6 +64,9 @@ internal abstract record JournalRecord
     /// <param name="Segment">The first segment that comes, in every rendition.</param>
     /// <param name="Renditions">By index in the period; empty when a further period follows.</param>
     public sealed record Joined(long Segment, RenditionJoin[] Renditions) : JournalRecord;
+
+    /// <summary>12: this recording is a clip. The second record, or none.</summary>
+    public sealed record ClipOf(Clip Clip) : JournalRecord;
 }
 
 /// <summary>A part of a recorded segment.</summary>

@@ -104,6 +104,9 @@ internal sealed class JournalReplay
             case JournalRecord.Joined joined:
                 broadcast.Timeline.JoinAt(joined.Segment, joined.Renditions);
                 break;
+            case JournalRecord.ClipOf:
+                // The shelf has read it.
+                break;
             case JournalRecord.Ended end:
                 ended = end;
                 break;

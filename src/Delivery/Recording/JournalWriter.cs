@@ -107,6 +107,14 @@ internal static class JournalWriter
                 foreach (var rendition in joined.Renditions)
                     Join(output, rendition);
                 break;
+            case JournalRecord.ClipOf { Clip: var clip }:
+                Byte(output, 12);
+                Text(output, clip.Name);
+                Text(output, clip.Of.Value);
+                Number(output, clip.From.Ticks);
+                Number(output, clip.To.Ticks);
+                Signed(output, clip.CreatedAt.UtcTicks);
+                break;
             default:
                 throw new InvalidOperationException($"The journal has no type for {record.GetType().Name}.");
         }

@@ -8,7 +8,7 @@ public sealed class Replay
     private long bytes;
     private long watchedAt = long.MinValue;
 
-    internal Replay(ChannelName channel, BroadcastId id, DateTimeOffset startedAt, DateTimeOffset endedAt, TimeSpan duration, long bytes, DvrMode mode)
+    internal Replay(ChannelName channel, BroadcastId id, DateTimeOffset startedAt, DateTimeOffset endedAt, TimeSpan duration, long bytes, DvrMode mode, Clip? clip = null)
     {
         Channel = channel;
         Id = id;
@@ -17,6 +17,7 @@ public sealed class Replay
         Duration = duration;
         this.bytes = bytes;
         Mode = mode;
+        Clip = clip;
     }
 
     /// <summary>Whose it is.</summary>
@@ -37,6 +38,9 @@ public sealed class Replay
     /// <summary>How far back it went while it was on air.</summary>
     public DvrMode Mode { get; }
 
+    /// <summary>What it is a clip of; null for a broadcast.</summary>
+    public Clip? Clip { get; }
+
     /// <summary>Bytes that it takes on disk.</summary>
     public long Bytes => Volatile.Read(ref bytes);
 
@@ -53,7 +57,7 @@ public sealed class Replay
     /// <summary>Measures it anew. Looks at the disk.</summary>
     internal void Measure(string directory) => Volatile.Write(ref bytes, SizeOf(directory));
 
-    /// <summary>Reads what is known of a recording from its journal's first and last record. Null when it has not ended, or is none.</summary>
+    /// <summary>Reads what is known of a recording from its journal's first records and the last. Null when it has not ended, or is none.</summary>
     internal static Replay? Read(string directory, out JournalRecord.Opened? opened)
     {
         opened = null;
@@ -62,16 +66,20 @@ public sealed class Replay
             var path = Path.Combine(directory, Journal.FileName);
             if (!File.Exists(path))
                 return null;
-            JournalRecord? first = null;
+            JournalRecord? first = null, second = null;
             JournalFile.Read(path, record =>
             {
-                first = record;
-                return false;
+                if (first is null)
+                    first = record;
+                else
+                    second = record;
+                return second is null;
             });
             opened = first as JournalRecord.Opened;
             if (opened is null || opened.Id.Value != Path.GetFileName(directory) || JournalFile.ReadEnd(path) is not { } ended)
                 return null;
-            return new Replay(opened.Channel, opened.Id, opened.StartedAt, ended.At, ended.Duration, SizeOf(directory), opened.Mode);
+            return new Replay(opened.Channel, opened.Id, opened.StartedAt, ended.At, ended.Duration, SizeOf(directory), opened.Mode,
+                (second as JournalRecord.ClipOf)?.Clip);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -31,12 +31,19 @@ public sealed class ReplayShelf
     /// <summary>How many there are.</summary>
     public int Count => replays.Count;
 
-    /// <summary>All of them, newest first.</summary>
-    public IReadOnlyList<Replay> List() => [.. replays.Select(entry => entry.Value).OrderByDescending(replay => replay.Id.Value, StringComparer.Ordinal)];
+    /// <summary>All broadcasts among them, newest first.</summary>
+    public IReadOnlyList<Replay> List() => [.. Broadcasts.OrderByDescending(replay => replay.Id.Value, StringComparer.Ordinal)];
 
     /// <summary>Those of a channel, newest first.</summary>
     public IReadOnlyList<Replay> List(ChannelName channel) =>
-        [.. replays.Select(entry => entry.Value).Where(replay => replay.Channel == channel).OrderByDescending(replay => replay.Id.Value, StringComparer.Ordinal)];
+        [.. Broadcasts.Where(replay => replay.Channel == channel).OrderByDescending(replay => replay.Id.Value, StringComparer.Ordinal)];
+
+    /// <summary>A channel's clips, newest first.</summary>
+    public IReadOnlyList<Replay> Clips(ChannelName channel) =>
+        [.. Clips().Where(clip => clip.Channel == channel).OrderByDescending(clip => clip.Id.Value, StringComparer.Ordinal)];
+
+    /// <summary>The clips of a broadcast.</summary>
+    public IReadOnlyList<Replay> ClipsOf(BroadcastId broadcast) => [.. Clips().Where(clip => clip.Clip!.Of == broadcast)];
 
     /// <summary>The replay of that id, or null.</summary>
     public Replay? Find(string id) => replays.GetValueOrDefault(id);
@@ -134,7 +141,7 @@ public sealed class ReplayShelf
         var now = settings.Time.GetUtcNow();
         if (retention.MaxAge > TimeSpan.Zero)
             Remove(Oldest().Where(replay => now - replay.EndedAt > retention.MaxAge), "it is older than Retention:MaxAge");
-        foreach (var channel in replays.Select(entry => entry.Value.Channel).Distinct().ToList())
+        foreach (var channel in Broadcasts.Select(replay => replay.Channel).Distinct().ToList())
         {
             var own = Oldest().Where(replay => replay.Channel == channel).ToList();
             if (retention.MaxCount > 0)
@@ -199,7 +206,12 @@ public sealed class ReplayShelf
 
     private bool TryRemove(Replay replay) => store.IsIdle(replay, Watched) && store.Delete(replay.Id);
 
-    private List<Replay> Oldest() => [.. replays.Select(entry => entry.Value).OrderBy(replay => replay.Id.Value, StringComparer.Ordinal)];
+    private IEnumerable<Replay> Broadcasts => replays.Select(entry => entry.Value).Where(replay => replay.Clip is null);
+
+    private IEnumerable<Replay> Clips() => replays.Select(entry => entry.Value).Where(replay => replay.Clip is not null);
+
+    // Clips go when somebody says so, and not by themselves.
+    private List<Replay> Oldest() => [.. Broadcasts.OrderBy(replay => replay.Id.Value, StringComparer.Ordinal)];
 
     private bool HasRoom()
     {

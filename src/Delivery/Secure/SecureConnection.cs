@@ -212,7 +212,7 @@ internal sealed class SecureConnection : IDisposable
         headLength = head.Length;
         withBody = !head.IsHead;
         closes = head.Closes || listener.IsDraining;
-        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsPicture)
+        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside)
             return Next.Foreign;
         if (listener.Decisions!.Find(path, out _) is not { } broadcast)
             return Next.Foreign;

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Millrace.Core;
+using Millrace.Delivery;
 using Millrace.Platform;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
@@ -65,6 +66,9 @@ public static class BroadcastCommand
                 var directory = Path.Combine(data, "recordings", id.Value);
                 if (!Directory.Exists(directory))
                     return await UnknownAsync(error, id);
+                // What was taken down is not to stay as a clip.
+                foreach (var clip in OriginStore.FindClips(data, id))
+                    Directory.Delete(clip, recursive: true);
                 Directory.Delete(directory, recursive: true);
                 await output.WriteLineAsync($"Broadcast {id} is deleted.");
                 return 0;
@@ -93,7 +97,7 @@ public static class BroadcastCommand
         return 1;
     }
 
-    private static Uri AddressOf(HttpOptions options)
+    internal static Uri AddressOf(HttpOptions options)
     {
         var host = options.Address is "*" or "0.0.0.0" or "::" ? "127.0.0.1" : options.Address.Contains(':') ? $"[{options.Address}]" : options.Address;
         return new Uri(string.Create(CultureInfo.InvariantCulture, $"http://{host}:{options.Port}/"));

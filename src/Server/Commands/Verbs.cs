@@ -21,6 +21,9 @@ public static class Verbs
           channel delete NAME                delete a channel
           broadcast list CHANNEL             a channel's broadcast on air, and its replays
           broadcast delete ID                take a broadcast down: it ends, and nothing of it stays
+          clip create BROADCAST FROM TO NAME keep a range of a broadcast for good; seconds from its beginning
+          clip list CHANNEL                  a channel's clips
+          clip delete ID                     delete a clip
           doctor                             check what Millrace needs and say what to do
           config                             print every option, its value and where it came from
 
@@ -39,7 +42,7 @@ public static class Verbs
 
         var configuration = EffectiveConfiguration.Load(line.ConfigurationFile, line.Settings);
         var faults = line.Faults.Concat(configuration.Faults).ToList();
-        if (line.Verb is not "channel" and not "broadcast" and not "up" && line.Operands.Count > 0)
+        if (line.Verb is not "channel" and not "broadcast" and not "clip" and not "up" && line.Operands.Count > 0)
             faults.Add($"millrace {line.Verb}: does not take '{line.Operands[0]}'.");
         if (line.Flags.Contains("demo") && line.Verb != "up")
             faults.Add("--demo: belongs to millrace up.");
@@ -60,6 +63,8 @@ public static class Verbs
                 return await ChannelCommand.RunAsync(configuration, line.Operands, output, error);
             case "broadcast":
                 return await BroadcastCommand.RunAsync(configuration, line.Operands, output, error);
+            case "clip":
+                return await ClipCommand.RunAsync(configuration, line.Operands, output, error);
             case "doctor":
                 return await DoctorCommand.RunAsync(configuration, output);
             default:

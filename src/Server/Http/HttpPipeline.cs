@@ -37,7 +37,10 @@ internal static class HttpPipeline
         app.MapPost("/internal/purge", purges.PurgeAsync);
         app.MapGet("/internal/purges", purges.TellAsync);
         if (roles.HasFlag(NodeRoles.Origin))
+        {
             app.Services.GetRequiredService<PushEndpoint>().Map(app);
+            app.Services.GetRequiredService<ClipApi>().Map(app);
+        }
         if (roles != NodeRoles.Relay)
         {
             app.Services.GetRequiredService<BroadcastApi>().Map(app);

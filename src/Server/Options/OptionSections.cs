@@ -28,6 +28,7 @@ public static class OptionSections
         OptionSection.Of<PushOptions>("Origin", CheckOrigin),
         OptionSection.Of<DvrOptions>("Dvr", CheckDvr),
         OptionSection.Of<RetentionOptions>("Retention"),
+        OptionSection.Of<ClipOptions>("Clips"),
         OptionSection.Of<TranscodingOptions>("Transcoding", options => options.Check()),
         OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
         OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),

@@ -85,6 +85,63 @@ public sealed class BroadcastApiTests : IAsyncLifetime
         Assert.Equal(2, await BroadcastCommand.RunAsync(configuration, ["delete", "nonsense"], output, output));
     }
 
+    [Fact]
+    public async Task Clip_MadeByTheOperator_IsListedPlayedAndGoesWithItsBroadcast()
+    {
+        Assert.True(ChannelName.TryParse("studio", out var name));
+        var directory = app.Services.GetRequiredService<BroadcastDirectory>();
+        Send(directory.Publish(name, _ => { }).Session!);
+        directory.End(name, new PublishRejection(PublishRejectionReason.Replaced, "over"));
+        var id = (await ReadAsync("api/v1/channels/studio/broadcasts")).GetProperty("broadcasts")[0].GetProperty("id").GetString()!;
+        // Asked for once, it is open and knows its clock.
+        await http.GetStringAsync(new Uri($"b/{id}/main.m3u8", UriKind.Relative), TestContext.Current.CancellationToken);
+        var known = await ReadAsync($"api/v1/broadcasts/{id}");
+        Assert.Equal((0, 0), (known.GetProperty("rewindableFrom").GetDouble(), known.GetProperty("periods")[0].GetProperty("start").GetDouble()));
+
+        var token = (await File.ReadAllTextAsync(Path.Combine(data.FullName, "operator.token"), TestContext.Current.CancellationToken)).Trim();
+        Assert.Equal(HttpStatusCode.Unauthorized, (await PostAsync(id, "{}", "wrong")).StatusCode);
+        foreach (var nonsense in (string[])["", "{}", "[]", "{\"name\":\"x\",\"from\":2,\"to\":2}", "{\"name\":\"x\",\"from\":-1,\"to\":2}", "{\"name\":\" \",\"from\":0,\"to\":2}"])
+            Assert.Equal(HttpStatusCode.BadRequest, (await PostAsync(id, nonsense, token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, (await PostAsync(id, "{\"name\":\"x\",\"from\":500,\"to\":502}", token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await PostAsync("nonsense", "{\"name\":\"x\",\"from\":0,\"to\":2}", token)).StatusCode);
+
+        // A clip has what is recorded by now, and the spool threads may be at it still.
+        var made = await PostAsync(id, "{\"name\":\"The goal\",\"from\":3,\"to\":5}", token);
+        for (var attempt = 0; made.StatusCode == HttpStatusCode.Conflict && attempt < 1000; attempt++)
+            made = await PostAsync(id, "{\"name\":\"The goal\",\"from\":3,\"to\":5}", token);
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        var clip = JsonDocument.Parse(await made.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement.GetProperty("id").GetString()!;
+        Assert.Equal($"/api/v1/clips/{clip}", made.Headers.Location!.ToString());
+        Assert.Equal("The goal", (await ReadAsync("api/v1/channels/studio/clips")).GetProperty("clips")[0].GetProperty("name").GetString());
+        Assert.Equal(id, (await ReadAsync($"api/v1/clips/{clip}")).GetProperty("broadcast").GetString());
+        Assert.Equal("The goal", (await ReadAsync($"api/v1/broadcasts/{clip}")).GetProperty("clip").GetProperty("name").GetString());
+        Assert.Single((await ReadAsync("api/v1/channels/studio/broadcasts")).GetProperty("broadcasts").EnumerateArray());
+        Assert.Contains("source/dvr.m3u8", await http.GetStringAsync(new Uri($"b/{clip}/main.m3u8", UriKind.Relative), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        // The command does the same.
+        using var output = new StringWriter();
+        var configuration = EffectiveConfiguration.Load(null, [new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", http.BaseAddress!.Port.ToString(System.Globalization.CultureInfo.InvariantCulture))]);
+        Assert.Equal(0, await ClipCommand.RunAsync(configuration, ["create", id, "0", "2", "Kick", "off"], output, output));
+        Assert.Equal(0, await ClipCommand.RunAsync(configuration, ["list", "studio"], output, output));
+        Assert.Contains("MB  Kick off", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal(1, await ClipCommand.RunAsync(configuration, ["delete", id], output, output));
+        Assert.Equal(2, await ClipCommand.RunAsync(configuration, ["create", id, "x", "2", "y"], output, output));
+        Assert.Equal(0, await ClipCommand.RunAsync(configuration, ["delete", clip], output, output));
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync(new Uri($"b/{clip}/main.m3u8", UriKind.Relative), TestContext.Current.CancellationToken)).StatusCode);
+        var left = (await ReadAsync("api/v1/channels/studio/clips")).GetProperty("clips")[0].GetProperty("id").GetString()!;
+        Assert.Equal(HttpStatusCode.NoContent, (await DeleteAsync(id, token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync(new Uri($"b/{left}/main.m3u8", UriKind.Relative), TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Empty((await ReadAsync("api/v1/channels/studio/clips")).GetProperty("clips").EnumerateArray());
+    }
+
+    private async Task<HttpResponseMessage> PostAsync(string id, string body, string token)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"api/v1/broadcasts/{id}/clips", UriKind.Relative));
+        request.Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return await http.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         http.Dispose();
