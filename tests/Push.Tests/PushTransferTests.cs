@@ -132,7 +132,7 @@ public sealed class PushTransferTests
         // One origin is told to take it down: the pusher hears of it, and has it done everywhere.
         var told = new TaskCompletionSource<BroadcastId>(TaskCreationOptions.RunContinuationsAsynchronously);
         factory.TakenDown += (_, broadcast) => told.TrySetResult(broadcast);
-        Assert.True(one.Broadcasts.TakeDown(id));
+        Assert.Equal([id], one.Broadcasts.TakeDown(id));
         Assert.Equal(id, await told.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
         var (wasThere, notReached) = await factory.TakeDownAsync(id, TimeSpan.Zero, TestContext.Current.CancellationToken);
         Assert.True(wasThere);

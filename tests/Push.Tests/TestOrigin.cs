@@ -85,7 +85,7 @@ internal sealed class TestOrigin : HttpMessageHandler
         Assert.True(ChannelName.TryParse(path[^2].TrimEnd('/'), out var channel));
         Assert.True(BroadcastId.TryParse(path[^1], out var id));
         if (request.Method == HttpMethod.Delete)
-            return Answer(new PushReply(broadcasts.TakeDown(id) ? 204 : 404, null, ""), asked);
+            return Answer(new PushReply(broadcasts.TakeDown(id).Count > 0 ? 204 : 404, null, ""), asked);
         if (request.Content is null)
             return Answer(target.Read(channel, id), asked);
 
