@@ -19,6 +19,7 @@ internal sealed record FuzzTarget(string Name, FuzzTarget.Parser Run)
         new("audio-frame", MediaTargets.AudioFrames),
         new("boxes", CmafTargets.Boxes),
         new("chunk-reader", RtmpTargets.Chunks),
+        new("cmaf-track", CmafTargets.Track),
         new("codec-configuration", MediaTargets.Configuration),
         new("flv-audio", MediaTargets.FlvAudio),
         new("flv-video", MediaTargets.FlvVideo),

@@ -23,6 +23,7 @@ public static class BoxType
     internal static readonly uint Mvex = Of("mvex");
     internal static readonly uint Trex = Of("trex");
     internal static readonly uint Moof = Of("moof");
+    internal static readonly uint Mdat = Of("mdat");
     internal static readonly uint Mfhd = Of("mfhd");
     internal static readonly uint Traf = Of("traf");
     internal static readonly uint Tfhd = Of("tfhd");

@@ -9,6 +9,7 @@ using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Platform;
 using Millrace.Push;
+using Millrace.Server.Cmaf;
 using Millrace.Server.Demo;
 using Millrace.Server.Options;
 using Millrace.Server.Relay;
@@ -40,7 +41,10 @@ internal static class Roles
             TranscodingRole.Add(services, configuration);
         AddIngest(services, configuration);
         if (roles.HasFlag(NodeRoles.Ingest))
+        {
             RtmpRole.Add(services);
+            CmafRole.Add(services);
+        }
         if (demo)
             services.AddHostedService<DemoService>();
     }

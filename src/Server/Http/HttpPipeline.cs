@@ -8,6 +8,7 @@ using Millrace.Delivery.Relay;
 using Millrace.Ingest;
 using Millrace.Platform;
 using Millrace.Push;
+using Millrace.Server.Cmaf;
 
 namespace Millrace.Server.Http;
 
@@ -41,6 +42,8 @@ internal static class HttpPipeline
             app.Services.GetRequiredService<PushEndpoint>().Map(app);
             app.Services.GetRequiredService<ClipApi>().Map(app);
         }
+        if (roles.HasFlag(NodeRoles.Ingest))
+            app.Services.GetRequiredService<CmafIngestEndpoint>().Map(app);
         if (roles != NodeRoles.Relay)
         {
             app.Services.GetRequiredService<BroadcastApi>().Map(app);
