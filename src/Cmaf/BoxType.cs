@@ -30,6 +30,5 @@ public static class BoxType
     internal static readonly uint Tfdt = Of("tfdt");
     internal static readonly uint Trun = Of("trun");
     internal static readonly uint Prft = Of("prft");
-    internal static readonly uint Mdat = Of("mdat");
     internal static readonly uint Esds = Of("esds");
 }

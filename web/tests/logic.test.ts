@@ -6,7 +6,7 @@ import { ServerClock } from '../src/clock.ts';
 import { durationText } from '../src/duration.ts';
 import { codecsInPlaylist, describeCodec, unsupportedCodecs } from '../src/player/codecs.ts';
 import { commandForKey } from '../src/player/keys.ts';
-import { paceFor } from '../src/player/pace.ts';
+import { isLost, paceFor } from '../src/player/pace.ts';
 import { parsePreferences } from '../src/player/preferences.ts';
 import { describeProblem } from '../src/player/problem.ts';
 import { qualityLabel, qualityMenu } from '../src/player/quality.ts';
@@ -122,11 +122,18 @@ test('DurationText_Durations_ReadWell', () => {
 });
 
 test('PaceFor_Lag_HurriesWithHysteresis', () => {
-  assert.equal(paceFor(1, 0.5, 1), 1);
-  assert.equal(paceFor(1, 0.9, 1), 1.04);
-  assert.equal(paceFor(1.04, 0.5, 1), 1.04);
-  assert.equal(paceFor(1.04, 0.3, 1), 1);
-  assert.equal(paceFor(1, 5, 4), 1.08);
-  assert.equal(paceFor(1.08, 2, 4), 1.04);
-  assert.equal(paceFor(1.04, 2, 0.4), 1);
+  assert.equal(paceFor(1, 0.5, 1.5), 1);
+  assert.equal(paceFor(1, 0.9, 1.5), 1.04);
+  assert.equal(paceFor(1.04, 0.5, 1.5), 1.04);
+  assert.equal(paceFor(1.04, 0.3, 1.5), 1);
+  assert.equal(paceFor(1, 3, 4), 1.1);
+  assert.equal(paceFor(1.1, 2, 4), 1.04);
+  assert.equal(paceFor(1, 6, 4), 1.25);
+  assert.equal(paceFor(1, 6, 1.5), 1.1);
+  assert.equal(paceFor(1.04, 2, 0.9), 1);
+});
+
+test('IsLost_AQuarterOfAMinuteBehind_JumpsAndNoSooner', () => {
+  assert.equal(isLost(15), true);
+  assert.equal(isLost(8), false);
 });

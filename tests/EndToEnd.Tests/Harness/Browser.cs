@@ -10,8 +10,8 @@ public sealed class Browser : IAsyncLifetime
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>A page of its own profile. Skips the test when there is no browser.</summary>
-    internal async Task<BrowserPage> OpenAsync(string url)
+    /// <summary>A page of its own profile, with <paramref name="script"/> run before its own ones. Skips the test when there is no browser.</summary>
+    internal async Task<BrowserPage> OpenAsync(string url, string? script = null)
     {
         var executable = Tools.Chromium;
         playwright ??= await Playwright.CreateAsync();
@@ -26,6 +26,8 @@ public sealed class Browser : IAsyncLifetime
             ],
         });
         var context = await browser.NewContextAsync(new() { IgnoreHTTPSErrors = true, ViewportSize = new() { Width = 1280, Height = 800 } });
+        if (script is not null)
+            await context.AddInitScriptAsync(script);
         return await BrowserPage.OpenAsync(context, url);
     }
 

@@ -24,6 +24,9 @@ internal sealed record FfmpegSource
 
     public int Channels { get; init; } = 2;
 
+    /// <summary>A tone without a pause in place of the beeps, so that a gap could be heard anywhere.</summary>
+    public bool HasContinuousTone { get; init; }
+
     /// <summary>Seconds by which the sound begins after the picture; negative: before it.</summary>
     public double AudioDelay { get; init; }
 
@@ -41,7 +44,7 @@ internal sealed record FfmpegSource
         + (IsVariableFrameRate ? ",select='lt(mod(t,4),2)+not(mod(n,3))'" : "");
 
     /// <summary>The lavfi graph of the sound.</summary>
-    public string Sound => $"aevalsrc=exprs='0.8*sin(2*PI*880*t)*lt(mod(t,1),0.1)':s={SampleRate}:c=mono";
+    public string Sound => $"aevalsrc=exprs='0.8*sin(2*PI*880*t){(HasContinuousTone ? "" : "*lt(mod(t,1),0.1)")}':s={SampleRate}:c=mono";
 
     /// <summary>Inputs, maps and codecs: everything up to the output.</summary>
     public IReadOnlyList<string> Arguments(bool realTime)

@@ -12,6 +12,9 @@ public sealed class OtherPlayers : IAsyncLifetime
     private string? origin;
     private Task serving = Task.CompletedTask;
 
+    /// <summary>Script that keeps at <c>window.watch</c> what a viewer sees and hears, in any page.</summary>
+    internal static string Watch => File.ReadAllText(Path.Combine(Directory, "watch.js"));
+
     /// <summary>Address of a page that plays <paramref name="url"/>. Installs the players when needed; skips without npm.</summary>
     internal async Task<string> PageAsync(string player, Uri url)
     {

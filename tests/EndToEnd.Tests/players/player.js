@@ -1,12 +1,7 @@
-// ?player=dash|shaka&url=…: plays, and keeps what went wrong at window.probe.
+// ?player=dash|shaka|shaka-whole&url=…: plays, and keeps what went wrong at window.probe.
 const query = new URLSearchParams(location.search);
 const video = document.querySelector('video');
-const probe = (window.probe = { errors: [], ready: false, stalls: 0, heights: [], latency: () => null });
-// The element waits for media although it was playing: what a viewer sees as a stall.
-video.addEventListener('waiting', () => {
-  if (video.currentTime > 1 && !video.seeking) probe.stalls++;
-});
-video.addEventListener('resize', () => probe.heights.push(video.videoHeight));
+const probe = (window.probe = { errors: [], ready: false, latency: () => null });
 
 function load(source) {
   return new Promise((resolve, reject) => {
@@ -32,7 +27,8 @@ async function playShaka(url) {
   shaka.polyfill.installAll();
   const player = new shaka.Player();
   await player.attach(video);
-  player.configure({ streaming: { lowLatencyMode: true } });
+  // Whole segments: only so does it measure the network instead of the encoder (docs/players.md).
+  player.configure({ streaming: { lowLatencyMode: query.get('player') !== 'shaka-whole' } });
   player.addEventListener('error', (event) => probe.errors.push(`${event.detail.severity} ${event.detail.code} ${JSON.stringify(event.detail.data)}`));
   await player.load(url);
   probe.latency = () => player.seekRange().end - video.currentTime;

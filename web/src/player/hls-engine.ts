@@ -1,6 +1,8 @@
 import Hls, { ErrorDetails, ErrorTypes, Events } from 'hls.js';
 import type { ErrorData, Fragment, HlsConfig, LoaderResponse, LoadPolicy, RetryConfig } from 'hls.js';
 import workerUrl from 'hls.js/dist/hls.worker.js?url';
+import { AbrController } from './abr.ts';
+import { AudioStreamController } from './audio-stream.ts';
 import { codecsInPlaylist, describeCodec, unsupportedCodecs } from './codecs.ts';
 import type { Engine, EngineEvents } from './engine.ts';
 
@@ -50,6 +52,11 @@ const config: Partial<HlsConfig> = {
   testBandwidth: false,
   // Nearer to what people have than the 0.5 Mbit/s of hls.js: only the first choice depends on it.
   abrEwmaDefaultEstimate: 3e6,
+  abrController: AbrController,
+  audioStreamController: AudioStreamController,
+  // BANDWIDTH is the measured peak and has the sound in it: a sixth above that is enough to stay, two fifths to go up.
+  abrBandWidthFactor: 0.85,
+  abrBandWidthUpFactor: 0.7,
   manifestLoadPolicy: policy(8000, 12000, 1),
   // A blocking reload is held by the server for up to three target durations, and longer while a streamer
   // reconnects within the grace period: many patient attempts; the machine knows from the API when to stop.
@@ -57,12 +64,16 @@ const config: Partial<HlsConfig> = {
   fragLoadPolicy: policy(10000, 60000, 8),
 };
 
+/** After this long without another stall the distance that stalls have added is given back. */
+const forgiveStallsAfterMs = 60_000;
+
 /** HLS over Media Source Extensions by hls.js. */
 export class HlsEngine implements Engine {
   readonly #hls: Hls;
   readonly #url: string;
   readonly #events: EngineEvents;
   #advancedAt = performance.now();
+  #stalledAt = 0;
   #sawLive = false;
   #destroyed = false;
 
@@ -134,6 +145,12 @@ export class HlsEngine implements Engine {
   }
 
   targetSeconds(): number | null {
+    const holdBack = this.#hls.latestLevelDetails?.partHoldBack ?? 0;
+    if (this.#stalledAt > 0 && holdBack > 0 && performance.now() - this.#stalledAt > forgiveStallsAfterMs) {
+      this.#stalledAt = 0;
+      // The same as before the first stall: setting it is how hls.js forgets them.
+      this.#hls.targetLatency = holdBack;
+    }
     return this.#hls.targetLatency;
   }
 
@@ -179,6 +196,7 @@ export class HlsEngine implements Engine {
 
   #onError(data: ErrorData): void {
     const status = data.response?.code ?? 0;
+    if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#stalledAt = performance.now();
     this.#events.note(`${data.fatal ? 'fatal ' : ''}${data.details}${status > 0 ? ` ${status}` : ''} ${data.reason ?? data.error.message}`.trim());
     const codecRefused =
       data.details === ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR ||

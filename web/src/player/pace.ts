@@ -2,17 +2,27 @@
 const hurryBeyondSeconds = 0.8;
 const restWithinSeconds = 0.35;
 /** Beyond this a stall has cost so much that being quick matters more than being unheard. */
-const farSeconds = 3;
+const farSeconds = 2.5;
+/** Beyond this catching up would take most of a minute: the way back to live is a jump. */
+const lostSeconds = 12;
 
 /**
- * The playback rate that follows the live edge: 1.04 (1 s in 25 s, unnoticed), 1.08 when far behind, else 1. Between
- * the two thresholds it stays as it is: a rate that flickers around the target is heard sooner than one that holds.
+ * The playback rate that follows the live edge: 1.04 (1 s in 25 s, unnoticed), 1.1 when far behind, 1.25 when farther still,
+ * else 1. Between the two thresholds it stays as it is: a rate that flickers around the target is heard sooner than one
+ * that holds.
  *
  * `lagSeconds` is the distance to the live edge beyond the target; `bufferedSeconds` what can be played without a wait.
  */
 export function paceFor(rate: number, lagSeconds: number, bufferedSeconds: number): number {
-  if (lagSeconds < restWithinSeconds || bufferedSeconds < 0.5) return 1;
-  if (lagSeconds > farSeconds) return 1.08;
+  // What is not there yet cannot be hurried through: a second has to stay for a part that is late.
+  if (lagSeconds < restWithinSeconds || bufferedSeconds < 1) return 1;
+  if (lagSeconds > 2 * farSeconds && bufferedSeconds > 2) return 1.25;
+  if (lagSeconds > farSeconds) return 1.1;
   if (lagSeconds > hurryBeyondSeconds) return 1.04;
   return rate > 1 ? 1.04 : 1;
+}
+
+/** Whether to jump to the live edge, being so far behind it that no hurry helps. */
+export function isLost(lagSeconds: number): boolean {
+  return lagSeconds > lostSeconds;
 }

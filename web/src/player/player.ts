@@ -7,7 +7,7 @@ import type { Engine, EngineEvents, EngineKind } from './engine.ts';
 import { initial, step } from './machine.ts';
 import type { Effect, Input, Model, Phase } from './machine.ts';
 import { MediaClock } from './media-clock.ts';
-import { paceFor } from './pace.ts';
+import { isLost, paceFor } from './pace.ts';
 import { loadPreferences, savePreferences } from './preferences.ts';
 import type { Problem } from './problem.ts';
 import { qualityLabel, qualityMenu } from './quality.ts';
@@ -653,6 +653,12 @@ export class Player {
     const lag = this.#lagSeconds();
     if (lag === null || video.paused || !this.#followsLive) {
       if (video.playbackRate !== 1) video.playbackRate = 1;
+      return;
+    }
+    const live = this.#engine?.livePosition() ?? null;
+    // Only to what can be played: a jump into nothing would be one more stall.
+    if (isLost(lag) && live !== null && Number.isFinite(live) && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
+      video.currentTime = live;
       return;
     }
     const ranges = video.buffered;
