@@ -50,8 +50,8 @@ const config: Partial<HlsConfig> = {
   enableID3MetadataCues: false,
   capLevelToPlayerSize: true,
   testBandwidth: false,
-  // Nearer to what people have than the 0.5 Mbit/s of hls.js: only the first choice depends on it.
-  abrEwmaDefaultEstimate: 3e6,
+  // Nearer to what people have than the 0.5 Mbit/s of hls.js: the first choice depends on it, and less and less for some seconds.
+  abrEwmaDefaultEstimate: 5e6,
   abrController: AbrController,
   audioStreamController: AudioStreamController,
   // BANDWIDTH is the measured peak and has the sound in it: a sixth above that is enough to stay, two fifths to go up.
