@@ -18,7 +18,7 @@ namespace Millrace.Packaging;
 /// at most <see cref="PackagingOptions.MaxInterleave"/> of media.
 /// </para>
 /// <para>
-/// Derived renditions (<see cref="DerivedTrack"/>) come behind and are waited for by nobody: what the others hand out is the
+/// Derived renditions (<see cref="DerivedTracks"/>) come behind and are waited for by nobody: what the others hand out is the
 /// same, byte by byte and in the same order, whatever they do. Only a derived leader is waited for, by its followers, for
 /// <see cref="DerivedTrack.MaxLagSeconds"/> at least.
 /// </para>
@@ -31,13 +31,11 @@ public sealed class BroadcastPackager : IDisposable
     private readonly long firstSegment;
     private readonly IBroadcastSink sink;
     private readonly List<Follower> followers = [];
-    private readonly List<DerivedTrack> derived = [];
+    private readonly DerivedTracks derived;
     private readonly Dictionary<int, Follower> followerOf = [];
-    private readonly Dictionary<int, DerivedTrack> derivedOf = [];
     private readonly CutList cuts = new();
     private PackagedTrack? leader;
     private PackagingCounters counters;
-    private PackagingCounters derivedCounters;
 
     // The leader, in its own timescale.
     private AccessUnit pending;
@@ -67,6 +65,7 @@ public sealed class BroadcastPackager : IDisposable
         this.contract = contract;
         this.options = options;
         this.sink = sink;
+        derived = new DerivedTracks(cuts, contract, sink);
         arena = new MediaArena(pool);
         NextSegment = firstSegment;
         this.firstSegment = firstSegment;
@@ -91,8 +90,7 @@ public sealed class BroadcastPackager : IDisposable
         get
         {
             var all = counters;
-            all.DerivedDropped += derivedCounters.DerivedDropped;
-            all.DerivedGaps += derivedCounters.DerivedGaps;
+            derived.CountInto(ref all);
             return all;
         }
     }
@@ -161,7 +159,7 @@ public sealed class BroadcastPackager : IDisposable
                 i, format, contract, arena, sink, NextSegment, start.In(format.Timescale).Ticks, renditions[i].IsDerived);
             if (renditions[i].IsDerived)
             {
-                derived.Add(derivedOf[i] = new DerivedTrack(track, cuts, leader.Timescale, contract, sink));
+                derived.Add(track, leader.Timescale);
                 continue;
             }
             followers.Add(followerOf[i] = new Follower(track, options, leaderIsDerived));
@@ -180,7 +178,7 @@ public sealed class BroadcastPackager : IDisposable
     public bool SetFormat(int track, TrackFormat format)
     {
         var isLeader = track == 0 && leaderIsDerived;
-        var own = derivedOf.GetValueOrDefault(track);
+        var own = derived.Find(track);
         if (leader is null || !isLeader && own is null)
             throw new InvalidOperationException($"Track {track} is no derived one of an open period.");
         var packaged = isLeader ? leader : own!.Track;
@@ -206,11 +204,9 @@ public sealed class BroadcastPackager : IDisposable
     {
         if (leader is null)
             throw new InvalidOperationException("No period is open.");
-        if (derivedOf.TryGetValue(track, out var derivedTrack))
+        if (derived.Find(track) is { } behind)
         {
-            if (!derivedTrack.HasFormat)
-                throw new InvalidOperationException($"Derived track {track} has no format yet.");
-            derivedTrack.Append(unit, ref derivedCounters);
+            derived.Append(behind, unit);
             ReleaseCuts();
             return;
         }
@@ -226,8 +222,7 @@ public sealed class BroadcastPackager : IDisposable
         }
         if (leaderIsDerived && !TakesFromLeader(unit))
         {
-            derivedCounters.DerivedDropped++;
-            unit.Payload.Release();
+            derived.Drop(unit);
             return;
         }
         if (leader.Format.Kind == MediaKind.Audio)
@@ -240,8 +235,7 @@ public sealed class BroadcastPackager : IDisposable
             Drain(follower, flush: false);
             FillLag(follower);
         }
-        foreach (var behind in derived)
-            behind.Drain(flush: false, ref derivedCounters);
+        derived.Drain();
     }
 
     /// <summary>
@@ -274,8 +268,7 @@ public sealed class BroadcastPackager : IDisposable
             return;
         if (leaderIsDerived)
             EndLeader();
-        foreach (var track in derived)
-            track.Close(ref derivedCounters);
+        derived.Close();
         Abandon();
     }
 
@@ -339,8 +332,7 @@ public sealed class BroadcastPackager : IDisposable
             End = end > End ? end : End;
         }
         NextSegment = next;
-        foreach (var track in derived)
-            track.End(End.In(track.Track.Timescale).Ticks, next, ref derivedCounters);
+        derived.End(End, next);
 
         static long Ended(PackagedTrack track) => track.Segment + (track.HasSamples ? 1 : 0);
 
@@ -369,10 +361,7 @@ public sealed class BroadcastPackager : IDisposable
             follower.Release();
         followers.Clear();
         followerOf.Clear();
-        foreach (var track in derived)
-            track.Release();
-        derived.Clear();
-        derivedOf.Clear();
+        derived.Release();
         isEnding = false;
     }
 
@@ -473,8 +462,7 @@ public sealed class BroadcastPackager : IDisposable
     private void AnnounceCut(long presentationTime, bool randomAccess)
     {
         cuts.Add(presentationTime, randomAccess);
-        foreach (var track in derived)
-            track.Settle(leader!.Segment, ref derivedCounters);
+        derived.Settle(leader!.Segment);
     }
 
     private void Cut(long decodeTime, bool randomAccess)
@@ -551,8 +539,7 @@ public sealed class BroadcastPackager : IDisposable
             follower.Clock = Rescale(clock, track.Timescale, follower.Track.Timescale);
             follower.Safe = Rescale(safe, track.Timescale, follower.Track.Timescale);
         }
-        foreach (var follower in derived)
-            follower.Safe = Rescale(safe, track.Timescale, follower.Track.Timescale);
+        derived.SetSafe(safe, track.Timescale);
     }
 
     private void Drain(Follower follower, bool flush)
@@ -710,9 +697,7 @@ public sealed class BroadcastPackager : IDisposable
         var oldest = leader!.Segment;
         foreach (var follower in followers)
             oldest = Math.Min(oldest, follower.Track.Segment);
-        foreach (var track in derived)
-            oldest = Math.Min(oldest, track.Track.Segment);
-        cuts.ForgetBefore(oldest + 1);
+        cuts.ForgetBefore(derived.OldestSegment(oldest) + 1);
     }
 
     private static long Rescale(long ticks, uint from, uint to) => new MediaTime(ticks, from).In(to).Ticks;
