@@ -656,7 +656,7 @@ export class Player {
       return;
     }
     const live = this.#engine?.livePosition() ?? null;
-    // Only to what can be played: a jump into nothing would be one more stall.
+    // Not while it waits for media: a jump then would be one more stall.
     if (isLost(lag) && live !== null && Number.isFinite(live) && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
       video.currentTime = live;
       return;
