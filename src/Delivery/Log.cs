@@ -26,6 +26,21 @@ internal static partial class Log
     [LoggerMessage(8007, LogLevel.Warning, "The disk is full and there is no replay to remove; broadcast {Broadcast} of {Channel} cannot be rewound as far any more")]
     public static partial void RoomMadeByRewinding(this ILogger logger, string broadcast, string channel);
 
+    [LoggerMessage(8020, LogLevel.Warning, "The store does not take or hand out recordings ({Reason}); live streams go on, recordings stay on the disk, and it is tried again")]
+    public static partial void ArchiveFailing(this ILogger logger, string reason);
+
+    [LoggerMessage(8021, LogLevel.Information, "The store answers again")]
+    public static partial void ArchiveRecovered(this ILogger logger);
+
+    [LoggerMessage(8022, LogLevel.Warning, "Replay {Broadcast} could not be fetched from the store: {Reason}")]
+    public static partial void ReplayNotFetched(this ILogger logger, string broadcast, string reason);
+
+    [LoggerMessage(8023, LogLevel.Information, "Replay {Broadcast} of {Channel} was taken down on another node")]
+    public static partial void ReplayTakenDownElsewhere(this ILogger logger, string broadcast, string channel);
+
+    [LoggerMessage(8024, LogLevel.Warning, "Storage:LocalLimit is reached and the store does not take media; of broadcast {Broadcast} of {Channel} segments that viewers could go back to are lost")]
+    public static partial void LocalLimitReached(this ILogger logger, string broadcast, string channel);
+
     [LoggerMessage(8040, LogLevel.Information, "Made clip {Clip} of broadcast {Broadcast} of {Channel}")]
     public static partial void ClipMade(this ILogger logger, string clip, string broadcast, string channel);
 

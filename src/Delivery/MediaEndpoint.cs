@@ -70,7 +70,7 @@ public sealed class MediaEndpoint
         var broadcast = await replays.OpenAsync(replay.Id.Value);
         if (broadcast is null && replays.Contains(replay.Id))
         {
-            await FailAsync(context, MediaObject.None, StatusCodes.Status503ServiceUnavailable, "Too many replays are being watched, or the disk does not answer.\n");
+            await FailAsync(context, MediaObject.None, StatusCodes.Status503ServiceUnavailable, "Too many replays are being watched, or the storage does not answer.\n");
             return;
         }
         await AnswerAgainAsync(context, broadcast);
@@ -126,14 +126,21 @@ public sealed class MediaEndpoint
 
     private static async Task WriteAsync(HttpContext context, MediaAnswer answer)
     {
+        if (answer is { Segment: { } segment, HasBody: true } && !HttpMethods.IsHead(context.Request.Method))
+        {
+            // Before anything is promised: the archive may not hand it out.
+            if (await segment.Rendition.OpenAsync(segment, answer.From, answer.To) is not { } first)
+            {
+                await FailAsync(context, answer.Kind, StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotToBeHad);
+                return;
+            }
+            WriteHead(context.Response, answer);
+            await SendAsync(context, segment, answer.From, answer.To, first);
+            return;
+        }
         WriteHead(context.Response, answer);
         if (!answer.HasBody || HttpMethods.IsHead(context.Request.Method))
             return;
-        if (answer.Segment is { } segment)
-        {
-            await SendAsync(context, segment, answer.From, answer.To);
-            return;
-        }
         foreach (var piece in answer.Pieces)
             await context.Response.BodyWriter.WriteAsync(piece);
         DeliveryMetrics.SentBytes.Add(answer.ContentLength ?? 0);
@@ -197,11 +204,13 @@ public sealed class MediaEndpoint
     /// Sends a run of a segment's bytes, piece by piece, holding one piece at a time. False when the segment went away
     /// meanwhile: the reader was slower than the window, and the connection has been cut.
     /// </summary>
-    private static async Task<bool> SendAsync(HttpContext context, StoredSegment segment, int from, int to)
+    private static async Task<bool> SendAsync(HttpContext context, StoredSegment segment, int from, int to, SegmentBytes? opened = null)
     {
         while (from < to)
         {
-            if (segment.Rendition.Open(segment, from, to) is not { } piece)
+            var next = opened ?? await segment.Rendition.OpenAsync(segment, from, to);
+            opened = null;
+            if (next is not { } piece)
             {
                 context.Abort();
                 return false;

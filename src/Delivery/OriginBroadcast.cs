@@ -53,8 +53,15 @@ public sealed class OriginBroadcast : IBroadcastSink
             _ => options.RecordingFileDuration,
         };
         Directory = Path.Combine(settings.Directory, opened.Id.Value);
+        if (Mode != DvrMode.Off && store.Archive is { } archive && !archive.IsDoomed(opened.Id.Value))
+        {
+            FileDuration = TimeSpan.FromSeconds(Math.Min(FileDuration.TotalSeconds, store.Storage.S3.ObjectDuration.TotalSeconds));
+            Archive = archive.Of(Directory);
+        }
         Timeline = new BroadcastTimeline(new TimelineContract(target, opened.Contract.PartTarget));
         Journal = new Journal(spooler, Directory);
+        if (Archive is not null)
+            Archive.JournalLength = () => Journal.Length;
         Playlists = new BroadcastPlaylists(this, LiveWindow, window);
         Previews = new BroadcastPreviews(Directory);
         watchedAt = time.GetTimestamp();
@@ -109,6 +116,12 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal string Directory { get; }
 
     internal TimeSpan FileDuration { get; }
+
+    /// <summary>Where its recording goes beside the disk; null is nowhere.</summary>
+    internal BroadcastArchive? Archive { get; }
+
+    /// <summary>Its last files are full too: they and the end of its journal are on their way into the archive.</summary>
+    internal bool IsFinished { get; private set; }
 
     internal Journal Journal { get; }
 
@@ -324,6 +337,53 @@ public sealed class OriginBroadcast : IBroadcastSink
         foreach (var rendition in Volatile.Read(ref renditions))
             rendition.RemoveBefore(before);
         return true;
+    }
+
+    /// <summary>It is over and on disk: the archive gets what it does not have yet. The store's timer only.</summary>
+    internal void Finish(Replay replay)
+    {
+        IsFinished = true;
+        foreach (var rendition in Volatile.Read(ref renditions))
+            spooler.Close(rendition.Spool);
+        // Behind the closing.
+        spooler.Run(() => Archive!.Finish(replay));
+    }
+
+    /// <summary>
+    /// Media files of it that only this node's disk has are given up, the oldest of each rendition, but not the live window: a
+    /// hole for whoever goes back so far. False when there is nothing to give. Any thread.
+    /// </summary>
+    internal bool LoseOldestLocal()
+    {
+        if (Archive is null || IsEnded)
+            return false;
+        var lost = false;
+        foreach (var rendition in Timeline.Read().Renditions)
+        {
+            if (Find(rendition.Name) is not { } media)
+                continue;
+            var live = rendition.FirstWithin(LiveWindow);
+            foreach (var segment in rendition.Segments)
+            {
+                if (segment.Number >= live || segment.IsGap || !media.TryFind(segment.Number, out var stored, out _, out _) || stored.File is not { } file)
+                    continue;
+                if (Archive.TryGet(SpoolFile.NameOf(rendition.Name, file.Number), out _))
+                    continue;
+                var numbers = media.SegmentsIn(file.Number);
+                // It is written still, or players at the live edge read it.
+                if (numbers[^1] >= live)
+                    break;
+                foreach (var number in numbers)
+                {
+                    Timeline.Lose(rendition.Name, number);
+                    media.Forget(number);
+                    Journal.Add(new JournalRecord.Lost(rendition.Name, number));
+                }
+                lost = true;
+                break;
+            }
+        }
+        return lost;
     }
 
     /// <summary>A period begins, in the timeline and in the media.</summary>

@@ -14,6 +14,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     // Ended broadcasts go early when there are more: a publisher that comes and goes all the time does not fill memory.
     private const int MaxEnded = 200;
 
+    // What a full disk gets back at a time of what an archive has too.
+    private const long RoomBytes = 64L << 20;
+
     // A player asks every few seconds; one that is paused finds its replay opened again.
     private static readonly TimeSpan CloseUnwatched = TimeSpan.FromMinutes(2);
 
@@ -38,9 +41,12 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <param name="dataPath"><c>Data:Path</c>; recordings are in its directory <c>recordings</c>.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where trouble with the disk is said.</param>
+    /// <param name="storage">Where recordings are kept; null is the disk alone.</param>
     public OriginStore(
-        DeliveryOptions options, DvrOptions dvr, RetentionOptions retention, TimeSpan window, string dataPath, TimeProvider time, ILogger<OriginStore> logger)
+        DeliveryOptions options, DvrOptions dvr, RetentionOptions retention, TimeSpan window, string dataPath, TimeProvider time, ILogger<OriginStore> logger,
+        StorageOptions? storage = null)
     {
+        Storage = storage ?? new StorageOptions();
         this.time = time;
         this.logger = logger;
         DeliveryMetrics.Announce();
@@ -49,7 +55,13 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         byChannel = newest.GetAlternateLookup<ReadOnlySpan<char>>();
         Spooler = new Spooler(options, time, logger) { OutOfSpace = MakeRoom };
         Replays = new ReplayShelf(this, retention, settings, logger);
+        if (Storage.Kind == StorageKind.S3)
+        {
+            Archive = new Archive(this, Storage, settings.Directory, time, logger);
+            LocalSpace = new LocalSpace(this, Storage, settings.Directory, time, logger);
+        }
         Recover();
+        Archive?.Start();
         reaper = time.CreateTimer(_ => Reap(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
 
@@ -62,7 +74,17 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <summary>The disk cannot be written at the moment: streams are live, but what can be rewound to gets shorter.</summary>
     public bool IsSpoolFailing => Spooler.IsFailing;
 
+    /// <summary>What is wrong with the S3-compatible store behind the disk, as it said it; null when nothing is, or when there is none.</summary>
+    public string? ArchiveProblem => Archive?.Problem;
+
     internal Spooler Spooler { get; }
+
+    internal StorageOptions Storage { get; }
+
+    /// <summary>The store behind the disk; null when the disk is all there is.</summary>
+    internal Archive? Archive { get; }
+
+    internal LocalSpace? LocalSpace { get; }
 
     internal DeliveryOptions Options => settings.Delivery;
 
@@ -142,6 +164,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         // A replay that was just being opened is found by nobody: its shelf has forgotten it.
         Spooler.DeleteDirectory(DirectoryOf(id));
         Spooler.Run(() => leaving.TryRemove(id.Value, out _));
+        Archive?.DeleteBroadcast(id.Value);
         return true;
     }
 
@@ -170,6 +193,29 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             ? [.. Directory.EnumerateDirectories(recordings).Where(directory => Replay.Read(directory, out _)?.Clip?.Of == of)] : [];
     }
 
+    /// <summary>Another node deleted a replay from the archive: it leaves this one. False when there is none of that id.</summary>
+    internal bool Forget(BroadcastId id)
+    {
+        if (!Replays.Remove(id))
+            return false;
+        if (Find(id.Value) is { } open)
+        {
+            Leave(open);
+            open.Free();
+        }
+        Spooler.DeleteDirectory(DirectoryOf(id));
+        Archive!.Close(id.Value);
+        return true;
+    }
+
+    /// <summary>A replay is in the archive; most are known here already.</summary>
+    internal void AddArchived(Replay replay)
+    {
+        // One that is on air here, or whose recording here has not left the disk yet, is not another node's.
+        if (Find(replay.Id.Value) is null)
+            Replays.Add(replay);
+    }
+
     /// <summary>Frees everything and waits a moment for the disk. Recordings stay.</summary>
     public void Dispose()
     {
@@ -185,6 +231,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
                 broadcast.Close();
         }
         Replays.Close();
+        Archive?.Dispose();
         Spooler.Dispose();
     }
 
@@ -202,9 +249,12 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
 
     internal string DirectoryOf(BroadcastId id) => Path.Combine(settings.Directory, id.Value);
 
-    /// <summary>Reads a replay from disk. Blocks on the disk.</summary>
-    internal OriginBroadcast? Load(Replay replay)
+    /// <summary>Reads a replay from disk, fetched from the archive first when it is not there. Blocks on the disk.</summary>
+    internal async Task<OriginBroadcast?> LoadAsync(Replay replay)
     {
+        var directory = DirectoryOf(replay.Id);
+        if (replay.IsArchived && !File.Exists(Path.Combine(directory, Journal.FileName)) && !await Archive!.FetchAsync(replay.Id.Value, directory).ConfigureAwait(false))
+            return null;
         if (JournalReplay.Open(this, settings, DirectoryOf(replay.Id)) is not { IsEnded: true } loaded)
             return null;
         if (!broadcasts.TryAdd(replay.Id.Value, loaded))
@@ -253,10 +303,17 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         }
         foreach (var broadcast in Broadcasts)
         {
+            if (broadcast is { IsEnded: true, IsStored: true, IsFinished: false, Archive.IsComplete: false } && Replays.Find(broadcast.Id.Value) is { Clip: null } replay)
+                broadcast.Finish(replay);
+        }
+        foreach (var broadcast in Broadcasts)
+        {
             if (broadcast is { IsEnded: true, IsStored: true } && broadcast.Mode != DvrMode.Off && broadcast.Unwatched > CloseUnwatched && !IsQueued(broadcast))
                 Close(broadcast);
         }
         Replays.Tick(time.GetTimestamp());
+        if (LocalSpace?.IsDue(time.GetTimestamp()) == true)
+            Spooler.Run(LocalSpace.Check);
     }
 
     /// <summary>A replay leaves memory; the next one who asks has it opened again.</summary>
@@ -284,10 +341,19 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <summary>The disk is full: the oldest replay goes, or what the longest live broadcast can be rewound to gets shorter.</summary>
     private bool MakeRoom()
     {
+        if (LocalSpace?.Evict(RoomBytes) > 0)
+            return true;
         if (Replays.RemoveOldest() is { } removed)
         {
             logger.RoomMadeByReplay(removed.Id.Value, removed.Channel.Value);
             return true;
+        }
+        if (LocalSpace is not null)
+        {
+            var shorter = LocalSpace.LoseOldest();
+            if (shorter is not null)
+                logger.RoomMadeByRewinding(shorter.Id.Value, shorter.Channel.Value);
+            return shorter is not null;
         }
         var longest = Broadcasts.Where(broadcast => broadcast is { IsEnded: false } && broadcast.Mode != DvrMode.Off)
             .OrderByDescending(broadcast => broadcast.Duration).FirstOrDefault(broadcast => broadcast.Shrink());
@@ -309,6 +375,11 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
                 Spooler.DeleteDirectory(directory[..^Spooler.DeletedSuffix.Length]);
                 continue;
             }
+            if (name.EndsWith(Delivery.Archive.FetchingSuffix, StringComparison.Ordinal) && BroadcastId.TryParse(name[..^Delivery.Archive.FetchingSuffix.Length], out _))
+            {
+                Spooler.DeleteDirectory(directory);
+                continue;
+            }
             if (name.EndsWith(ClipWriter.Suffix, StringComparison.Ordinal))
             {
                 ClipWriter.Discard(directory);
@@ -319,7 +390,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
                 continue;
             var replay = Replay.Read(directory, out var opened);
             if (replay is not null && opened!.Mode != DvrMode.Off)
-                Replays.Add(replay);
+                AddFound(replay, directory);
             else if (replay is null && opened is not null && JournalReplay.Open(this, settings, directory) is { } broadcast)
                 Resume(broadcast);
             else
@@ -331,6 +402,18 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             if (onAir + Replays.Count > 0)
                 logger.Recovered(onAir, Replays.Count);
         }
+    }
+
+    private void AddFound(Replay replay, string directory)
+    {
+        Replays.Add(replay);
+        // What makes a clip one is not in the store's list: it stays on this node's disk.
+        if (replay.Clip is not null || Archive?.Of(directory) is not { } archive)
+            return;
+        if (archive.IsComplete)
+            replay.Archived(archive.Bytes);
+        else
+            archive.Finish(replay);
     }
 
     private void Resume(OriginBroadcast broadcast)

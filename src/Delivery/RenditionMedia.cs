@@ -29,7 +29,7 @@ internal sealed class RenditionMedia
         this.spooler = spooler;
         this.options = options;
         Name = name;
-        Spool = new SpoolTrack(broadcast.Directory, name, broadcast.FileDuration);
+        Spool = new SpoolTrack(broadcast.Directory, name, broadcast.FileDuration, broadcast.Archive);
     }
 
     /// <summary>The broadcast that it belongs to.</summary>
@@ -175,6 +175,13 @@ internal sealed class RenditionMedia
         }
     }
 
+    /// <summary>Numbers of the segments whose bytes are in a file of that number.</summary>
+    public List<long> SegmentsIn(int file)
+    {
+        lock (gate)
+            return [.. segments.Where(segment => segment.File?.Number == file).Select(segment => segment.Number)];
+    }
+
     /// <summary>Everything goes, and whatever still comes goes too. Files stay, for whoever opens them again.</summary>
     public void Close()
     {
@@ -212,7 +219,8 @@ internal sealed class RenditionMedia
                 return;
             Drop(segments[index]);
             segments.RemoveAt(index);
-            memoryFrom = Math.Min(memoryFrom, segments.Count);
+            if (index < memoryFrom)
+                memoryFrom--;
         }
     }
 
@@ -256,9 +264,23 @@ internal sealed class RenditionMedia
 
     /// <summary>
     /// The next piece of a segment's bytes from <paramref name="from"/> up to <paramref name="to"/>, for the caller to dispose:
-    /// of one part in memory, of all of them in a file. Null when the segment is gone.
+    /// of one part in memory, of all of them in a file, of some in the archive. Null when the segment is gone, or the archive
+    /// does not hand it out. This is how media are read; waits for nothing but a disk and the archive.
     /// </summary>
-    public SegmentBytes? Open(StoredSegment segment, int from, int to)
+    public ValueTask<SegmentBytes?> OpenAsync(StoredSegment segment, int from, int to)
+    {
+        SpoolFile? file;
+        long offset;
+        lock (gate)
+        {
+            if (segment.Open(from, to, out file, out offset) is { } piece)
+                return ValueTask.FromResult<SegmentBytes?>(piece);
+        }
+        return file?.OpenAsync(offset, to - from) ?? ValueTask.FromResult<SegmentBytes?>(null);
+    }
+
+    /// <summary>The same of what this node has in memory or on its disk, which the newest segments always are; null for what only the archive has.</summary>
+    public SegmentBytes? OpenLocal(StoredSegment segment, int from, int to)
     {
         SpoolFile? file;
         long offset;

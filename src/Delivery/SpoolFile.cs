@@ -17,18 +17,21 @@ internal sealed class SpoolFile
 {
     private readonly Lock gate = new();
     private readonly SafeFileHandle? handle;
+    private readonly BroadcastArchive? archive;
     private long end;
     private MediaTime? first;
     private int segments;
     private int writing;
     private bool isSealed;
     private bool isRetired;
+    private bool isOffered;
 
-    private SpoolFile(string path, int number, SafeFileHandle? handle)
+    private SpoolFile(string path, int number, SafeFileHandle? handle, BroadcastArchive? archive)
     {
         Path = path;
         Number = number;
         this.handle = handle;
+        this.archive = archive;
     }
 
     /// <summary>The open file, for its writers; of a file that is written.</summary>
@@ -44,12 +47,12 @@ internal sealed class SpoolFile
     public static string NameOf(string rendition, int number) => string.Create(CultureInfo.InvariantCulture, $"{rendition}-{number}.m4s");
 
     /// <summary>Makes the file. Throws what the file system throws.</summary>
-    public static SpoolFile Create(string path, int number) =>
+    public static SpoolFile Create(string path, int number, BroadcastArchive? archive) =>
         // Shared in every way: no advisory lock, nobody else knows the name.
-        new(path, number, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete));
+        new(path, number, File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete), archive);
 
-    /// <summary>A file that an earlier run wrote: read, and never written again.</summary>
-    public static SpoolFile Restore(string path, int number) => new(path, number, null) { isSealed = true };
+    /// <summary>A file that an earlier run wrote: read, and never written again. The disk may not have it any more, but the archive.</summary>
+    public static SpoolFile Restore(string path, int number, BroadcastArchive? archive) => new(path, number, null, archive) { isSealed = true };
 
     /// <summary>Whether a segment that begins at <paramref name="start"/> belongs into another file.</summary>
     public bool IsFullAt(MediaTime start, TimeSpan duration) =>
@@ -114,6 +117,19 @@ internal sealed class SpoolFile
         }
     }
 
+    /// <summary>The same, wherever they are: of a file that the disk does not have, as much as the archive hands out at once.</summary>
+    public ValueTask<SegmentBytes?> OpenAsync(long offset, int length)
+    {
+        if (Open(offset, length) is { } local)
+            return ValueTask.FromResult<SegmentBytes?>(local);
+        lock (gate)
+        {
+            if (isRetired || archive is null)
+                return ValueTask.FromResult<SegmentBytes?>(null);
+        }
+        return archive.ReadAsync(System.IO.Path.GetFileName(Path), offset, length);
+    }
+
     /// <summary>The same without a disk's help: false when the file has to be opened first.</summary>
     public bool TryOpenNow(long offset, int length, out SegmentBytes? piece)
     {
@@ -164,13 +180,18 @@ internal sealed class SpoolFile
         {
             // The broadcast's directory went first.
         }
+        archive?.Forget(System.IO.Path.GetFileName(Path));
     }
 
     // Readers that have a reference keep it open.
     private void CloseIfDone()
     {
-        if (isSealed && writing == 0)
-            handle?.Dispose();
+        if (!isSealed || writing > 0 || handle is null)
+            return;
+        handle.Dispose();
+        if (!isOffered && segments > 0)
+            archive?.Add(System.IO.Path.GetFileName(Path));
+        isOffered = true;
     }
 
     private bool Ends()

@@ -9,6 +9,7 @@ internal sealed class SpoolTrack
     private readonly string directory;
     private readonly string rendition;
     private readonly TimeSpan fileDuration;
+    private readonly BroadcastArchive? archive;
     private SpoolFile? current;
     private int files;
     private bool isClosed;
@@ -16,8 +17,10 @@ internal sealed class SpoolTrack
     /// <param name="directory">The broadcast's directory, made with the first write.</param>
     /// <param name="rendition">The rendition's name.</param>
     /// <param name="fileDuration">Media time in one file.</param>
-    public SpoolTrack(string directory, string rendition, TimeSpan fileDuration)
+    /// <param name="archive">Where files go that are full; null is nowhere.</param>
+    public SpoolTrack(string directory, string rendition, TimeSpan fileDuration, BroadcastArchive? archive)
     {
+        this.archive = archive;
         this.directory = directory;
         this.rendition = rendition;
         this.fileDuration = fileDuration;
@@ -50,7 +53,7 @@ internal sealed class SpoolTrack
             if (current is null)
             {
                 Directory.CreateDirectory(directory);
-                current = SpoolFile.Create(Path.Combine(directory, SpoolFile.NameOf(rendition, files)), files);
+                current = SpoolFile.Create(Path.Combine(directory, SpoolFile.NameOf(rendition, files)), files, archive);
                 files++;
             }
             offset = current.Reserve(start, length);

@@ -98,7 +98,8 @@ internal static class Roles
         services.AddSingleton(provider => new OriginStore(
             configuration.Get<DeliveryOptions>(), configuration.Get<DvrOptions>(), configuration.Get<RetentionOptions>(),
             configuration.Get<PackagingOptions>().Window, configuration.Get<DataOptions>().Path,
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginStore>>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginStore>>(),
+            configuration.Get<StorageOptions>()));
         services.AddSingleton<MediaEndpoint>();
         services.AddSingleton(provider => new PushedBroadcasts(
             provider.GetRequiredService<OriginStore>(), configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(),

@@ -62,7 +62,7 @@ public sealed class OriginStoreTests
         origin.AddSegments(0, 5);
         await origin.SpooledAsync(() => origin.Video.TryFind(0, out var found, out _, out _) && found.Place == SegmentPlace.File);
         Assert.True(origin.Video.TryFind(0, out var segment, out var length, out _));
-        using var piece = origin.Video.Open(segment, 0, length)!.Value;
+        using var piece = origin.Video.OpenLocal(segment, 0, length)!.Value;
 
         origin.Store.Dispose();
 
@@ -189,7 +189,7 @@ public sealed class OriginStoreTests
         using var bytes = new MemoryStream();
         while (from < to)
         {
-            using var piece = origin.Video.Open(segment, from, to)!.Value;
+            using var piece = origin.Video.OpenLocal(segment, from, to)!.Value;
             foreach (var slice in piece.Slices)
                 bytes.Write(slice.Span);
             if (piece.File is { } file)

@@ -354,7 +354,7 @@ public sealed class RecoveryTests
             using var bytes = new MemoryStream();
             for (var from = 0; from < length;)
             {
-                using var piece = media.Open(segment, from, length)!.Value;
+                using var piece = media.OpenLocal(segment, from, length)!.Value;
                 foreach (var slice in piece.Slices)
                     bytes.Write(slice.Span);
                 if (piece.File is { } file)

@@ -64,11 +64,11 @@ public sealed class RetentionTests
         var opened = (await origin.Store.Replays.OpenAsync(id))!;
         var media = opened.Find("source")!;
         Assert.True(media.TryFind(1, out var segment, out var length, out _));
-        Assert.NotNull(media.Open(segment, 0, length));
+        Assert.NotNull(media.OpenLocal(segment, 0, length));
 
         Assert.True(origin.Store.Delete(opened.Id));
 
-        Assert.Null(media.Open(segment, 0, length));
+        Assert.Null(media.OpenLocal(segment, 0, length));
         Assert.Null(origin.Store.Find(id));
         Assert.Null(await origin.Store.Replays.OpenAsync(id));
         Assert.False(origin.Store.Delete(opened.Id));

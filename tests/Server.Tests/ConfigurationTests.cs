@@ -57,7 +57,6 @@ public sealed class ConfigurationTests
         Assert.Equal([$"{key}: {words}"], Load(null, (key, value)).Faults.Where(fault => fault.Contains("outside", StringComparison.Ordinal)));
 
     [Theory]
-    [InlineData("Storage:Kind", "disk", "s3")]
     [InlineData("Database:Kind", "sqlite", "postgres")]
     [InlineData("Cluster:Kind", "LOCAL", "redis")]
     public void Load_OptionWithOneValueSoFar_OthersAreRefusedByName(string key, string works, string later)
@@ -67,6 +66,19 @@ public sealed class ConfigurationTests
         Assert.StartsWith($"{key}: '{later}' is not there yet", fault, StringComparison.Ordinal);
         if (key.EndsWith("Kind", StringComparison.Ordinal))
             Assert.Contains("not one of", Assert.Single(Load(null, (key, "nonsense")).Faults), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_S3Store_IsCheckedAndItsSecretIsShownToNobody()
+    {
+        var faults = Load(null, ("Storage:Kind", "s3"), ("Storage:S3:Endpoint", "ftp://x"), ("Storage:S3:Bucket", "No"), ("Storage:S3:Prefix", "/a?")).Faults;
+        foreach (var key in (string[])["Storage:S3:Endpoint", "Storage:S3:Bucket", "Storage:S3:Prefix"])
+            Assert.Contains(faults, fault => fault.StartsWith(key + ":", StringComparison.Ordinal));
+        var good = Load(null, ("Storage:Kind", "s3"), ("Storage:S3:Bucket", "recordings"), ("Storage:S3:AccessKey", "id"), ("Storage:S3:SecretKey", "very-secret"));
+        Assert.Empty(good.Faults);
+        Assert.Equal("…", Leaf("Storage:S3:SecretKey").Show(good.Get<Millrace.Delivery.StorageOptions>()));
+        // Nothing of it is asked for while the disk is all there is.
+        Assert.Empty(Load(null, ("Storage:Kind", "disk"), ("Storage:S3:Bucket", "")).Faults);
     }
 
     [Fact]

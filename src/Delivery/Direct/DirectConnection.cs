@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Millrace.Timeline;
 
 namespace Millrace.Delivery;
@@ -164,11 +165,13 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     }
 
     /// <summary>The disk's turn: on a pool thread, which alone has the connection now.</summary>
-    void IThreadPoolWorkItem.Execute()
+    void IThreadPoolWorkItem.Execute() => waiting = PushColdAsync();
+
+    private async Task PushColdAsync()
     {
         try
         {
-            coldResult = outgoing!.PushCold(descriptor);
+            coldResult = await outgoing!.PushColdAsync(descriptor).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is not OutOfMemoryException)
         {
@@ -304,7 +307,17 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     private void EndCold()
     {
         State = DirectState.Sending;
-        if (isDoomed || coldResult == PushResult.Failed)
+        if (!isDoomed && coldResult == PushResult.Failed && outgoing!.Pushed == 0 && outgoing.IsUnsent)
+        {
+            // Nothing was promised yet.
+            var refused = MediaDecisions.Fail(outgoing.Kind, StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotToBeHad);
+            DeliveryMetrics.CountResponse(outgoing.Kind, refused.Status);
+            var closes = outgoing.Closes;
+            outgoing.Clear();
+            outgoing.Begin(refused, withBody: true, loop.Scratch.Date, closes);
+            Push();
+        }
+        else if (isDoomed || coldResult == PushResult.Failed)
             Dispose();
         // Room that the socket got while the pool thread was at it is not told again.
         else if (coldResult != PushResult.Blocked || wasWritable)

@@ -15,7 +15,7 @@ internal enum PushResult
     /// <summary>There is more, and the others' turn has come.</summary>
     Paused,
 
-    /// <summary>The disk would have to turn for what comes next: <see cref="Outgoing.PushCold"/> on a thread that may wait.</summary>
+    /// <summary>The disk would have to turn for what comes next: <see cref="Outgoing.PushColdAsync"/> on a thread that may wait.</summary>
     Cold,
 
     /// <summary>The connection is gone, or the media are.</summary>
@@ -26,7 +26,7 @@ internal enum PushResult
 /// A response on its way into a socket: its head, then bytes of a playlist or a run of a segment. Holds one piece of the
 /// segment at a time, however slowly it is read. Used by one thread at a time; reused after <see cref="Clear"/>.
 /// </summary>
-internal sealed unsafe class Outgoing
+internal sealed class Outgoing
 {
     // Whoever reads fast gets no more in one go: 20 ms of a 1 Gbit/s link.
     private const int TurnBytes = 2 * 1024 * 1024;
@@ -48,6 +48,12 @@ internal sealed unsafe class Outgoing
     /// <summary>The connection ends with it.</summary>
     public bool Closes { get; private set; }
 
+    /// <summary>What it is a response to.</summary>
+    public MediaObject Kind { get; private set; }
+
+    /// <summary>Not one piece of its segment was opened.</summary>
+    public bool IsUnsent => !hasPiece && segment is not null;
+
     /// <summary>Bytes that the kernel has taken so far.</summary>
     public long Pushed { get; private set; }
 
@@ -57,6 +63,7 @@ internal sealed unsafe class Outgoing
         headLength = ResponseHead.Write(head, answer, date, closes);
         headDone = 0;
         Closes = closes;
+        Kind = answer.Kind;
         Pushed = 0;
         if (!withBody || !answer.HasBody)
             return;
@@ -68,7 +75,7 @@ internal sealed unsafe class Outgoing
     /// <summary>Gives the socket what it takes now. Never waits.</summary>
     /// <param name="descriptor">The socket.</param>
     /// <param name="slices">Room for <see cref="LinuxCalls.MaxSlices"/>.</param>
-    public PushResult Push(int descriptor, LinuxCalls.Slice* slices)
+    public unsafe PushResult Push(int descriptor, LinuxCalls.Slice* slices)
     {
         var before = Pushed;
         var result = PushTurn(descriptor, slices);
@@ -77,13 +84,13 @@ internal sealed unsafe class Outgoing
         return result;
     }
 
-    /// <summary>Opens the file, or sends a run of it, waiting for the disk; then it goes on with <see cref="Push"/>.</summary>
+    /// <summary>Opens the file, or sends a run of it, waiting for the disk or the archive; then it goes on with <see cref="Push"/>.</summary>
     /// <returns>Done when that helped, Blocked or Failed.</returns>
-    public PushResult PushCold(int descriptor)
+    public async ValueTask<PushResult> PushColdAsync(int descriptor)
     {
         if (hasPiece)
             return SendFile(descriptor, Math.Min(FileRunBytes, piece.Length - pieceDone));
-        return TryTake(segment!.Rendition.Open(segment, from, to)) ? PushResult.Done : PushResult.Failed;
+        return TryTake(await segment!.Rendition.OpenAsync(segment, from, to).ConfigureAwait(false)) ? PushResult.Done : PushResult.Failed;
     }
 
     /// <summary>Lets go of everything.</summary>
@@ -109,7 +116,7 @@ internal sealed unsafe class Outgoing
         return true;
     }
 
-    private PushResult PushTurn(int descriptor, LinuxCalls.Slice* slices)
+    private unsafe PushResult PushTurn(int descriptor, LinuxCalls.Slice* slices)
     {
         var end = Pushed + TurnBytes;
         while (true)
@@ -146,7 +153,7 @@ internal sealed unsafe class Outgoing
         }
     }
 
-    private PushResult SendMemory(int descriptor, LinuxCalls.Slice* slices)
+    private unsafe PushResult SendMemory(int descriptor, LinuxCalls.Slice* slices)
     {
         var count = 0;
         nint wanted = 0;

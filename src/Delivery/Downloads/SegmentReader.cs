@@ -30,7 +30,7 @@ internal sealed class SegmentReader : IDisposable
             if (piece is not { } held || from < pieceFrom || from >= pieceFrom + held.Length)
             {
                 piece?.Dispose();
-                piece = segment.Rendition.Open(segment, from, length);
+                piece = await segment.Rendition.OpenAsync(segment, from, length).ConfigureAwait(false);
                 pieceFrom = from;
                 if (piece is not { } opened)
                     return false;

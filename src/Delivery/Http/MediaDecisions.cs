@@ -17,6 +17,9 @@ internal sealed class MediaDecisions
     // Media never change under their name, so one validator does for all of them.
     internal const string MediaETag = "\"1\"";
 
+    /// <summary>Said with 503 when a segment's bytes do not come from where they are.</summary>
+    internal const string NotToBeHad = "The storage does not hand it out at the moment.\n";
+
     private readonly OriginStore store;
     private readonly TimeProvider time;
 

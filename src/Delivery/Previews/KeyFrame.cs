@@ -76,7 +76,7 @@ internal sealed class KeyFrame
         var done = 0;
         while (done < bytes.Length)
         {
-            if (media.Open(segment, from + done, to) is not { } opened)
+            if (media.OpenLocal(segment, from + done, to) is not { } opened)
                 return null;
             using var piece = opened;
             if (piece.File is { } file)

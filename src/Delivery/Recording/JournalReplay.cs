@@ -151,8 +151,12 @@ internal sealed class JournalReplay
             return known;
         if (number < 0)
             return null;
+        var archive = broadcast!.Archive;
         var info = new FileInfo(Path.Combine(directory, name));
-        return files[name] = info.Exists ? (SpoolFile.Restore(info.FullName, number), info.Length) : null;
+        long length = 0;
+        // What the archive has may have left the disk.
+        var exists = info.Exists || archive?.TryGet(name, out length) == true;
+        return files[name] = exists ? (SpoolFile.Restore(info.FullName, number, archive), info.Exists ? info.Length : length) : null;
     }
 
     private void Finish(OriginBroadcast broadcast)
@@ -168,7 +172,7 @@ internal sealed class JournalReplay
             {
                 foreach (var (record, file) in last)
                 {
-                    if (!IsWhole(record, file.Path))
+                    if (File.Exists(file.Path) && !IsWhole(record, file.Path))
                         missing.Add((rendition, record.Segment.Segment));
                 }
             }
@@ -191,6 +195,12 @@ internal sealed class JournalReplay
         if (!broadcast.Timeline.Read().IsSuspended)
             broadcast.Suspend();
         DeleteStrangers(broadcast);
+        // Full by now, whatever they were: the next one begins with the publisher.
+        foreach (var (name, file) in files)
+        {
+            if (file is not null)
+                broadcast.Archive?.Add(name);
+        }
     }
 
     /// <summary>Files that no record speaks of: their segments were not finished, or have left.</summary>

@@ -7,6 +7,7 @@ public sealed class Replay
 {
     private long bytes;
     private long watchedAt = long.MinValue;
+    private int isArchived;
 
     internal Replay(ChannelName channel, BroadcastId id, DateTimeOffset startedAt, DateTimeOffset endedAt, TimeSpan duration, long bytes, DvrMode mode, Clip? clip = null)
     {
@@ -44,6 +45,9 @@ public sealed class Replay
     /// <summary>Bytes that it takes on disk.</summary>
     public long Bytes => Volatile.Read(ref bytes);
 
+    /// <summary>All of it is in the store, if this node has one (<see cref="StorageKind.S3"/>): its directory may be gone from the disk.</summary>
+    public bool IsArchived => Volatile.Read(ref isArchived) != 0;
+
     internal Lock Gate { get; } = new();
 
     /// <summary>It is being opened, or was; guarded by the gate.</summary>
@@ -53,6 +57,13 @@ public sealed class Replay
         Volatile.Read(ref watchedAt) is > long.MinValue and var at && time.GetElapsedTime(at) < within;
 
     internal void Touch(TimeProvider time) => Volatile.Write(ref watchedAt, time.GetTimestamp());
+
+    /// <summary>All of it, so many bytes, is in the store.</summary>
+    internal void Archived(long total)
+    {
+        Volatile.Write(ref bytes, total);
+        Volatile.Write(ref isArchived, 1);
+    }
 
     /// <summary>Measures it anew. Looks at the disk.</summary>
     internal void Measure(string directory) => Volatile.Write(ref bytes, SizeOf(directory));

@@ -85,7 +85,7 @@ public sealed class ReplayShelf
             if (replay.Opening is null && !hasRoom)
                 return null;
             // The disk may take its time: a pool thread of its own waits for it.
-            opening = replay.Opening ??= Task.Run(() => store.Load(replay));
+            opening = replay.Opening ??= Task.Run(() => store.LoadAsync(replay));
         }
         var broadcast = await opening.ConfigureAwait(false);
         if (broadcast is null || !replays.ContainsKey(id))
@@ -119,12 +119,60 @@ public sealed class ReplayShelf
             store.Spooler.Run(Check);
     }
 
-    /// <summary>Removes the oldest replay that nobody watches. Null when there is none.</summary>
+    /// <summary>
+    /// Deletes from the disk the oldest replays that are in the archive too and that nobody has open. Bytes that became free. On
+    /// the janitor's thread, or a spool thread.
+    /// </summary>
+    internal long Evict(long wanted)
+    {
+        long freed = 0;
+        foreach (var replay in Oldest())
+        {
+            if (freed >= wanted)
+                break;
+            if (replay.IsArchived && Directory.Exists(store.DirectoryOf(replay.Id)))
+                freed += Evict(replay);
+        }
+        return freed;
+    }
+
+    private long Evict(Replay replay)
+    {
+        // Whoever asks now is told to come again.
+        var evicting = new TaskCompletionSource<OriginBroadcast?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (replay.Gate)
+        {
+            if (replay.Opening is not null || store.Find(replay.Id.Value) is not null)
+                return 0;
+            replay.Opening = evicting.Task;
+        }
+        long freed = 0;
+        try
+        {
+            var directory = store.DirectoryOf(replay.Id);
+            freed = new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+            var doomed = directory + Spooler.DeletedSuffix;
+            Directory.Move(directory, doomed);
+            store.Archive!.Close(replay.Id.Value);
+            Directory.Delete(doomed, recursive: true);
+            ArchiveMetrics.Evicted.Add(freed);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            logger.SpoolNotDeleted(store.DirectoryOf(replay.Id), fault.Message);
+        }
+        lock (replay.Gate)
+            replay.Opening = null;
+        evicting.SetResult(null);
+        return freed;
+    }
+
+    /// <summary>Removes the oldest replay that nobody watches, which gives the disk something back. Null when there is none.</summary>
     internal Replay? RemoveOldest()
     {
         foreach (var replay in Oldest())
         {
-            if (TryRemove(replay))
+            if (!replay.IsArchived && TryRemove(replay))
                 return replay;
         }
         return null;
@@ -135,7 +183,7 @@ public sealed class ReplayShelf
     {
         foreach (var replay in Oldest())
         {
-            if (replay.Bytes == 0 && store.Find(replay.Id.Value) is null or { IsStored: true })
+            if (replay.Bytes == 0 && !replay.IsArchived && store.Find(replay.Id.Value) is null or { IsStored: true })
                 replay.Measure(store.DirectoryOf(replay.Id));
         }
         var now = settings.Time.GetUtcNow();
@@ -158,11 +206,14 @@ public sealed class ReplayShelf
     {
         if (retention.MinFreeBytes == 0 || Free() is not { } free)
             return;
+        if (store.LocalSpace is { } local && free < retention.MinFreeBytes)
+            free += local.Evict(retention.MinFreeBytes - free);
         foreach (var replay in Oldest())
         {
             if (free >= retention.MinFreeBytes)
                 return;
-            if (!TryRemove(replay))
+            // What is in the archive is not on the disk any more, or is being watched.
+            if (replay.IsArchived || !TryRemove(replay))
                 continue;
             free += replay.Bytes;
             logger.ReplayRemoved(replay.Id.Value, replay.Channel.Value, "the disk has less than Retention:MinFreeBytes");

@@ -300,7 +300,7 @@ internal sealed class SecureConnection : IDisposable
         while (from < to)
         {
             // Gone meanwhile: the reader was slower than the window.
-            if (segment.Rendition.Open(segment, from, to) is not { } piece)
+            if (await segment.Rendition.OpenAsync(segment, from, to).ConfigureAwait(false) is not { } piece)
                 return false;
             using (piece)
             {

@@ -30,7 +30,7 @@ public static class BroadcastCommand
                 case ["list", var text] when ChannelName.TryParse(text, out var name):
                     return await ListAsync(http, name, output);
                 case ["delete", var text] when BroadcastId.TryParse(text, out var id):
-                    return await DeleteAsync(http, data, id, output, error);
+                    return await DeleteAsync(http, data, configuration.Get<StorageOptions>().Kind, id, output, error);
                 default:
                     return await Verbs.RefuseAsync(error, ["usage: millrace broadcast list CHANNEL, or millrace broadcast delete ID"]);
             }
@@ -56,7 +56,7 @@ public static class BroadcastCommand
         return 0;
     }
 
-    private static async Task<int> DeleteAsync(HttpClient http, string data, BroadcastId id, TextWriter output, TextWriter error)
+    private static async Task<int> DeleteAsync(HttpClient http, string data, StorageKind kind, BroadcastId id, TextWriter output, TextWriter error)
     {
         // Nobody holds the directory: there is no server to ask.
         using (var held = Directory.Exists(data) ? DataDirectory.TryHold(data, out _) : null)
@@ -64,6 +64,17 @@ public static class BroadcastCommand
             if (held is not null)
             {
                 var directory = Path.Combine(data, "recordings", id.Value);
+                if (kind == StorageKind.S3)
+                {
+                    foreach (var clip in OriginStore.FindClips(data, id))
+                        Directory.Delete(clip, recursive: true);
+                    // Whether the store has it is not known here; the next start deletes what there is.
+                    StoreTakedown.Remember(data, id);
+                    if (Directory.Exists(directory))
+                        Directory.Delete(directory, recursive: true);
+                    await output.WriteLineAsync($"Broadcast {id} is deleted from this disk, and with the next start from the store.");
+                    return 0;
+                }
                 if (!Directory.Exists(directory))
                     return await UnknownAsync(error, id);
                 // What was taken down is not to stay as a clip.

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using Millrace.Delivery;
 using Millrace.Delivery.Relay;
 using Millrace.Platform;
 using Millrace.Server.Http;
@@ -32,6 +33,8 @@ public static class DoctorCommand
             CheckDatabase(path),
             CheckClock(),
         ];
+        if (configuration.Get<StorageOptions>() is { Kind: StorageKind.S3 } storage)
+            findings.Add(await CheckStoreAsync(storage));
         if (rtmp.Tls.Listens() is { } rtmps)
             findings.InsertRange(3, [CheckPort("Rtmp:Tls:Port", rtmp.Address, rtmps), CheckCertificate("Rtmp:Tls", rtmp.Tls)]);
         if (http.Tls.Listens() is { } https)
@@ -66,6 +69,14 @@ public static class DoctorCommand
         {
             return new(false, true, "parent", $"{address} does not answer ({fault.Message}); start it, or name another with --parent URL");
         }
+    }
+
+    private static async Task<Finding> CheckStoreAsync(StorageOptions options)
+    {
+        var where = $"{(options.S3.Endpoint.Length > 0 ? options.S3.Endpoint : "Amazon S3 " + options.S3.Region)}, bucket {options.S3.Bucket}, {options.S3.Prefix}";
+        return await StorageCheck.RunAsync(options) is { } fault
+            ? new(false, true, "Storage:S3", $"{where}: {fault}. Check endpoint, bucket and credentials, and that they may list, read, write, delete and abort uploads")
+            : new(true, true, "Storage:S3", $"{where}: takes, hands out and deletes objects");
     }
 
     private static Finding CheckPort(string key, string address, int port)

@@ -73,9 +73,15 @@ internal static class HttpPipeline
         string.Concat(context.RequestServices.GetService<PushSinkFactory>()?.Failing.Select(origin =>
             $"origin {origin.Origin} does not take {origin.Broadcasts} broadcasts: {origin.Reason}\n") ?? []);
 
-    private static string StorageNote(HttpContext context) =>
-        context.RequestServices.GetService<OriginStore>() is { IsSpoolFailing: true }
+    private static string StorageNote(HttpContext context)
+    {
+        if (context.RequestServices.GetService<OriginStore>() is not { } store)
+            return "";
+        var note = store.IsSpoolFailing
             ? "storage: the disk under Data:Path does not take media; live streams go on, what can be rewound to gets shorter\n" : "";
+        return store.ArchiveProblem is { } problem
+            ? note + $"storage: the S3 store does not do what it is asked for ({problem}); live streams go on, recordings stay on the disk up to Storage:LocalLimit\n" : note;
+    }
 
     private static Task TextAsync(HttpContext context, int status, string text)
     {

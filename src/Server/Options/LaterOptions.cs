@@ -1,21 +1,5 @@
 namespace Millrace.Server.Options;
 
-/// <summary>Where recorded media is kept: section <c>Storage</c>.</summary>
-public sealed class StorageOptions
-{
-    /// <summary><c>disk</c> (files under <c>Data:Path</c>) or <c>s3</c>. Only <c>disk</c> is there yet.</summary>
-    public StorageKind Kind { get; set; } = StorageKind.Disk;
-}
-
-/// <summary>Where media is kept.</summary>
-public enum StorageKind
-{
-    /// <summary>Files under <c>Data:Path</c>.</summary>
-    Disk,
-    /// <summary>An S3-compatible store. Not there yet.</summary>
-    S3,
-}
-
 /// <summary>Where channels and their keys are kept: section <c>Database</c>.</summary>
 public sealed class DatabaseOptions
 {
@@ -62,9 +46,6 @@ public enum ClusterKind
 /// </summary>
 internal static class LaterRules
 {
-    public static IEnumerable<string> Check(StorageOptions options) =>
-        options.Kind == StorageKind.Disk ? [] : [NotYet("Storage:Kind", options.Kind, "disk: files under Data:Path")];
-
     public static IEnumerable<string> Check(DatabaseOptions options) =>
         options.Kind == DatabaseKind.Sqlite ? [] : [NotYet("Database:Kind", options.Kind, "sqlite: a file under Data:Path")];
 

@@ -30,7 +30,7 @@ public static class OptionSections
         OptionSection.Of<RetentionOptions>("Retention"),
         OptionSection.Of<ClipOptions>("Clips"),
         OptionSection.Of<TranscodingOptions>("Transcoding", options => options.Check()),
-        OptionSection.Of<StorageOptions>("Storage", LaterRules.Check),
+        OptionSection.Of<StorageOptions>("Storage", CheckStorage),
         OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),
         OptionSection.Of<ClusterOptions>("Cluster", LaterRules.Check),
         OptionSection.Of<RelayOptions>("Relay", CheckRelay),
@@ -68,6 +68,8 @@ public static class OptionSections
         if (options.MaxObjectBytes * 4 > options.MemoryBytes)
             yield return $"Relay:MaxObjectBytes: {options.MaxObjectBytes} is more than a quarter of Relay:MemoryBytes ({options.MemoryBytes}).";
     }
+
+    private static IEnumerable<string> CheckStorage(StorageOptions options) => options.Kind == StorageKind.S3 ? options.S3.Check() : [];
 
     private static IEnumerable<string> CheckDvr(DvrOptions options) =>
         OutOf("Dvr:Window", options.Window, TimeSpan.FromMinutes(1), TimeSpan.FromHours(24)) is { } fault ? [fault] : [];

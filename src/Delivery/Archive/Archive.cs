@@ -1,0 +1,329 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Millrace.Core;
+
+namespace Millrace.Delivery;
+
+/// <summary>
+/// The S3-compatible store behind the recordings of a node: uploads what is full, in the background, deletes what has left,
+/// finds the replays of other nodes, and reads what the disk does not hold. Owns the tasks that do it. Whatever the store does
+/// or does not, nobody who records or watches live waits for it. Thread-safe.
+/// </summary>
+internal sealed class Archive : IDisposable
+{
+    /// <summary>What a directory's name ends with while it is fetched.</summary>
+    public const string FetchingSuffix = ".fetching";
+
+    // A store that is back is found within a minute, and one that is down is asked no oftener.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
+
+    private readonly ConcurrentDictionary<string, BroadcastArchive> broadcasts = new(StringComparer.Ordinal);
+    // Each broadcast stands in it once; deletions are names of things that exist.
+    private readonly Channel<BroadcastArchive> uploads = Channel.CreateUnbounded<BroadcastArchive>();
+    private readonly Channel<string> deletions = Channel.CreateUnbounded<string>();
+    private readonly CancellationTokenSource stop = new();
+    private readonly Lock gate = new();
+    private readonly OriginStore store;
+    private readonly StorageOptions options;
+    private readonly S3Bucket bucket;
+    private readonly BlockCache cache;
+    private readonly DoomedList doomed;
+    private readonly ILogger logger;
+    private readonly List<Task> tasks = [];
+    private int failures;
+    private string? problem;
+
+    /// <param name="store">Whose recordings they are.</param>
+    /// <param name="options">Which store, and how much of it stays on the disk.</param>
+    /// <param name="directory">Where the broadcasts' directories are.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Where trouble with the store is said.</param>
+    public Archive(OriginStore store, StorageOptions options, string directory, TimeProvider time, ILogger logger)
+    {
+        this.store = store;
+        this.options = options;
+        this.logger = logger;
+        Time = time;
+        ArchiveMetrics.Announce();
+        bucket = new S3Bucket(options.S3, time);
+        cache = new BlockCache(bucket, options, Path.Combine(directory, "cache"), time);
+        doomed = new DoomedList(Path.Combine(directory, DoomedList.DirectoryName));
+    }
+
+    /// <summary>Something was done, or failed; raised on one of the archive's tasks.</summary>
+    public event Action? Progressed;
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; }
+
+    /// <summary>Why the store does not do what it is asked for; null while it does.</summary>
+    public string? Problem => Volatile.Read(ref problem);
+
+    /// <summary>How long the file that waits longest to be uploaded has been full.</summary>
+    public TimeSpan Lag => broadcasts.Select(entry => entry.Value.Lag).DefaultIfEmpty().Max();
+
+    /// <summary>Nothing is still to be deleted.</summary>
+    public bool IsIdle => doomed.All.Count == 0 && deletions.Reader.Count == 0;
+
+    /// <summary>Name of an object of a broadcast.</summary>
+    public static string NameOf(string id, string name) => $"b/{id}/{name}";
+
+    /// <summary>Begins: with what an earlier run had to delete.</summary>
+    public void Start()
+    {
+        foreach (var id in doomed.All)
+            deletions.Writer.TryWrite(id);
+        for (var i = 0; i < options.S3.Uploads; i++)
+            tasks.Add(Task.Run(UploadAllAsync));
+        tasks.Add(Task.Run(DeleteAllAsync));
+        tasks.Add(Task.Run(ListAllAsync));
+    }
+
+    /// <summary>What is archived of the broadcast in a directory.</summary>
+    public BroadcastArchive Of(string directory) =>
+        broadcasts.GetOrAdd(Path.GetFileName(directory), static (_, of) => new BroadcastArchive(of.Self, of.directory, of.Self.bucket.Identity), (Self: this, directory));
+
+    /// <summary>Its directory has gone from this node.</summary>
+    public void Close(string id) => broadcasts.TryRemove(id, out _);
+
+    /// <summary>A broadcast has something to upload.</summary>
+    public void Offer(BroadcastArchive broadcast)
+    {
+        lock (gate)
+        {
+            if (broadcast.IsQueued)
+            {
+                broadcast.IsAgain = true;
+                return;
+            }
+            broadcast.IsQueued = true;
+        }
+        uploads.Writer.TryWrite(broadcast);
+    }
+
+    /// <summary>Deletes everything of a broadcast, however long it takes; a restart in between changes nothing.</summary>
+    public void DeleteBroadcast(string id)
+    {
+        doomed.Add(id);
+        if (broadcasts.TryGetValue(id, out var broadcast))
+            broadcast.Delete();
+        cache.Forget(NameOf(id, ""));
+        deletions.Writer.TryWrite(id);
+    }
+
+    /// <summary>Something of it is still to be deleted: what is recorded under its id now is not to go with it, and stays on the disk.</summary>
+    public bool IsDoomed(string id) => doomed.Contains(id);
+
+    /// <summary>Deletes one object.</summary>
+    public void DeleteObject(string name) => deletions.Writer.TryWrite(name);
+
+    /// <summary>Reads a run of a media file's bytes, as far as one block of it goes. Null when the store does not hand them out.</summary>
+    public ValueTask<SegmentBytes?> ReadAsync(BroadcastArchive broadcast, string name, long from, int length) =>
+        broadcast.TryGet(name, out var total) && from < total ? cache.ReadAsync(broadcast.NameOf(name), total, from, length) : ValueTask.FromResult<SegmentBytes?>(null);
+
+    /// <summary>Brings what a replay needs to be opened onto this node's disk: its journal, its sprite sheets, the list of its media. False when that fails.</summary>
+    public async Task<bool> FetchAsync(string id, string directory)
+    {
+        try
+        {
+            using var limit = new LinkedLimit(TimeSpan.FromSeconds(60), Time, stop.Token);
+            await ReplayFetch.RunAsync(bucket, id, directory, limit.Token).ConfigureAwait(false);
+            Close(id);
+            return true;
+        }
+        catch (Exception fault) when (fault is StorageException or IOException or UnauthorizedAccessException or InvalidDataException or OperationCanceledException)
+        {
+            logger.ReplayNotFetched(id, fault.Message);
+            return false;
+        }
+    }
+
+    /// <summary>Counts an upload.</summary>
+    public static async Task CountAsync(Task upload, long bytes)
+    {
+        try
+        {
+            await upload.ConfigureAwait(false);
+        }
+        catch (StorageException)
+        {
+            ArchiveMetrics.Uploads.Add(1, new KeyValuePair<string, object?>("outcome", "failed"));
+            throw;
+        }
+        ArchiveMetrics.Uploads.Add(1, new KeyValuePair<string, object?>("outcome", "done"));
+        ArchiveMetrics.Uploaded.Add(bytes);
+    }
+
+    /// <summary>Ends what is under way. What was not uploaded is, after the next start.</summary>
+    public void Dispose()
+    {
+        uploads.Writer.TryComplete();
+        deletions.Writer.TryComplete();
+        stop.Cancel();
+        Task.WhenAll(tasks).Wait(TimeSpan.FromSeconds(2));
+        if (Volatile.Read(ref problem) is not null)
+            ArchiveMetrics.AddFailing(-1);
+        cache.Dispose();
+        bucket.Dispose();
+    }
+
+    private async Task UploadAllAsync()
+    {
+        try
+        {
+            await foreach (var broadcast in uploads.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            {
+                // One step at a time: then it is the next broadcast's turn.
+                var isDone = await TryAsync(async () => !await broadcast.StepAsync(bucket, stop.Token).ConfigureAwait(false)).ConfigureAwait(false);
+                lock (gate)
+                {
+                    broadcast.IsQueued = !isDone || broadcast.IsAgain;
+                    broadcast.IsAgain = false;
+                    if (!broadcast.IsQueued)
+                        continue;
+                }
+                uploads.Writer.TryWrite(broadcast);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+
+    private async Task DeleteAllAsync()
+    {
+        try
+        {
+            await foreach (var name in deletions.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            {
+                while (!await TryAsync(() => DeleteAsync(name)).ConfigureAwait(false))
+                {
+                    // It waited, and tries again.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+
+    private async Task<bool> DeleteAsync(string name)
+    {
+        if (!BroadcastId.TryParse(name, out _))
+        {
+            await bucket.DeleteAsync([name], stop.Token).ConfigureAwait(false);
+            ArchiveMetrics.Deleted.Add(1);
+            return true;
+        }
+        // First what makes it known, then what it consists of.
+        foreach (var under in (string[])[$"{ArchivedReplay.Prefix}{name}/", NameOf(name, "")])
+        {
+            var found = await bucket.ListAsync(under, stop.Token).ConfigureAwait(false);
+            await bucket.DeleteAsync([.. found.Select(entry => entry.Name)], stop.Token).ConfigureAwait(false);
+            ArchiveMetrics.Deleted.Add(found.Count);
+        }
+        await bucket.AbortUploadsAsync(NameOf(name, ""), stop.Token).ConfigureAwait(false);
+        // An upload that is on its way still has it deleted once more when it ends.
+        if (!broadcasts.TryGetValue(name, out var broadcast) || broadcast.Delete())
+        {
+            broadcasts.TryRemove(name, out _);
+            doomed.Remove(name);
+        }
+        return true;
+    }
+
+    private async Task ListAllAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await TryAsync(ListAsync).ConfigureAwait(false);
+                await Task.Delay(options.S3.ListInterval, Time, stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+
+    /// <summary>Replays that other nodes recorded are on the shelf, those that they took down are not.</summary>
+    private async Task<bool> ListAsync()
+    {
+        var before = store.Replays.List().Where(replay => replay.IsArchived).ToList();
+        var names = await bucket.ListAsync(ArchivedReplay.Prefix, stop.Token).ConfigureAwait(false);
+        var there = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (name, _) in names)
+        {
+            if (!ArchivedReplay.TryParse(name, out var replay) || doomed.Contains(replay.Id.Value))
+                continue;
+            there.Add(replay.Id.Value);
+            replay.Archived(replay.Bytes);
+            store.AddArchived(replay);
+        }
+        foreach (var replay in before)
+        {
+            if (!there.Contains(replay.Id.Value) && store.Forget(replay.Id))
+                logger.ReplayTakenDownElsewhere(replay.Id.Value, replay.Channel.Value);
+        }
+        return true;
+    }
+
+    /// <summary>Does something with the store. False when that failed; then a while has passed.</summary>
+    private async Task<bool> TryAsync(Func<Task<bool>> work)
+    {
+        try
+        {
+            var done = await work().ConfigureAwait(false);
+            Recover();
+            return done;
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            await FailAsync(fault.Message).ConfigureAwait(false);
+            return false;
+        }
+        finally
+        {
+            Progressed?.Invoke();
+        }
+    }
+
+    private async Task FailAsync(string reason)
+    {
+        // What is cancelled at the end may fail in words of its own.
+        stop.Token.ThrowIfCancellationRequested();
+        ArchiveMetrics.Retries.Add(1);
+        int count;
+        lock (gate)
+        {
+            count = ++failures;
+            if (problem is null)
+            {
+                ArchiveMetrics.AddFailing(1);
+                logger.ArchiveFailing(reason);
+            }
+            Volatile.Write(ref problem, reason);
+        }
+        Progressed?.Invoke();
+        var pause = TimeSpan.FromSeconds(Math.Pow(2, Math.Min(count, 10) - 1) * (0.75 + Random.Shared.NextDouble() / 2));
+        await Task.Delay(pause < LongestPause ? pause : LongestPause, Time, stop.Token).ConfigureAwait(false);
+    }
+
+    private void Recover()
+    {
+        lock (gate)
+        {
+            failures = 0;
+            if (problem is null)
+                return;
+            Volatile.Write(ref problem, null);
+        }
+        ArchiveMetrics.AddFailing(-1);
+        logger.ArchiveRecovered();
+    }
+}

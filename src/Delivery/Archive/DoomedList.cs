@@ -1,0 +1,75 @@
+using System.Collections.Concurrent;
+using Millrace.Core;
+
+namespace Millrace.Delivery;
+
+/// <summary>Takedowns while no server runs.</summary>
+public static class StoreTakedown
+{
+    /// <summary>The server that next starts on a data directory deletes the broadcast from its store. Throws what the file system throws.</summary>
+    public static void Remember(string dataPath, BroadcastId id)
+    {
+        var directory = Path.Combine(dataPath, "recordings", DoomedList.DirectoryName);
+        Directory.CreateDirectory(directory);
+        File.WriteAllBytes(Path.Combine(directory, id.Value), []);
+    }
+}
+
+/// <summary>
+/// The broadcasts that are still to be deleted from the store, as empty files in a directory: a takedown is carried out
+/// though the store is away and the process ends meanwhile. Thread-safe.
+/// </summary>
+internal sealed class DoomedList
+{
+    /// <summary>Where it is, beside the broadcasts' directories.</summary>
+    public const string DirectoryName = "doomed";
+
+    private readonly ConcurrentDictionary<string, bool> ids = new(StringComparer.Ordinal);
+    private readonly string directory;
+
+    /// <param name="directory">Made with the first one.</param>
+    public DoomedList(string directory)
+    {
+        this.directory = directory;
+        if (!Directory.Exists(directory))
+            return;
+        foreach (var path in Directory.EnumerateFiles(directory))
+        {
+            if (BroadcastId.TryParse(Path.GetFileName(path), out var id))
+                ids[id.Value] = true;
+        }
+    }
+
+    /// <summary>All of them.</summary>
+    public IReadOnlyCollection<string> All => [.. ids.Keys];
+
+    public bool Contains(string id) => ids.ContainsKey(id);
+
+    public void Add(string id)
+    {
+        ids[id] = true;
+        Try(() =>
+        {
+            Directory.CreateDirectory(directory);
+            File.WriteAllBytes(Path.Combine(directory, id), []);
+        });
+    }
+
+    public void Remove(string id)
+    {
+        ids.TryRemove(id, out _);
+        Try(() => File.Delete(Path.Combine(directory, id)));
+    }
+
+    private static void Try(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // A full disk: this process knows, and deleting makes room.
+        }
+    }
+}
