@@ -60,6 +60,8 @@ public static class Manifest
             WritePeriod(ref writer, broadcast, options, period, origin);
         if (!broadcast.IsEnded)
             WriteTiming(ref writer, options);
+        if (options.Steering is { } steering)
+            WriteSteering(ref writer, steering);
         writer.Write("</MPD>\n"u8);
         writer.Flush();
     }
@@ -99,6 +101,8 @@ public static class Manifest
         writer.Write("\" minBufferTime=\""u8);
         writer.WriteDuration(target);
         writer.Write("\">\n"u8);
+        if (options.Steering is { } steering)
+            WriteLocations(ref writer, steering, isLive: !broadcast.IsEnded);
         if (broadcast.IsEnded)
             return;
         var latency = (long)(options.Latency ?? target + 3 * broadcast.Contract.PartTarget.ToTimeSpan()).TotalMilliseconds;
@@ -109,6 +113,44 @@ public static class Manifest
         writer.Write("\" max=\""u8);
         writer.Write(latency * 2);
         writer.Write("\"/><PlaybackRate min=\"0.96\" max=\"1.04\"/></ServiceDescription>\n"u8);
+    }
+
+    /// <summary>Where the media lies, and while it grows the manifest: first where this one came from, then the others.</summary>
+    private static void WriteLocations(ref Utf8Writer writer, ManifestSteering steering, bool isLive)
+    {
+        writer.Write("<BaseURL serviceLocation=\""u8);
+        writer.Write(steering.Own);
+        writer.Write("\">./</BaseURL>\n"u8);
+        foreach (var location in steering.Locations)
+        {
+            writer.Write("<BaseURL serviceLocation=\""u8);
+            writer.Write(location.Name);
+            writer.Write("\">"u8);
+            writer.Write(location.BaseUrl);
+            writer.Write("</BaseURL>\n"u8);
+        }
+        if (!isLive)
+            return;
+        writer.Write("<Location serviceLocation=\""u8);
+        writer.Write(steering.Own);
+        writer.Write("\">manifest.mpd</Location>\n"u8);
+        foreach (var location in steering.Locations)
+        {
+            writer.Write("<Location serviceLocation=\""u8);
+            writer.Write(location.Name);
+            writer.Write("\">"u8);
+            writer.Write(location.ManifestUrl);
+            writer.Write("</Location>\n"u8);
+        }
+    }
+
+    private static void WriteSteering(ref Utf8Writer writer, ManifestSteering steering)
+    {
+        writer.Write("<ContentSteering defaultServiceLocation=\""u8);
+        writer.Write(steering.Own);
+        writer.Write("\" queryBeforeStart=\"true\">"u8);
+        writer.Write(steering.ServerUrl);
+        writer.Write("</ContentSteering>\n"u8);
     }
 
     private static void WritePeriod(

@@ -32,4 +32,19 @@ public sealed record ManifestOptions
     /// to learn of a new segment from the next manifest. At least, and at most, they keep ¾ and twice of it.
     /// </summary>
     public TimeSpan? Latency { get; init; }
+
+    /// <summary>Other places of the same media, and who chooses between them; null: there is no choice, and nothing of it is written.</summary>
+    public ManifestSteering? Steering { get; init; }
 }
+
+/// <summary>Content steering (ISO/IEC 23009-1, ETSI TS 103 998). The texts need no escaping in XML.</summary>
+/// <param name="ServerUrl">Where players ask which location to take. dash.js resolves a relative one against its page.</param>
+/// <param name="Own">Name of the location that the manifest itself came from: the first choice of a player that gets no answer.</param>
+/// <param name="Locations">The others.</param>
+public sealed record ManifestSteering(string ServerUrl, string Own, IReadOnlyList<ManifestLocation> Locations);
+
+/// <summary>A place of the same media.</summary>
+/// <param name="Name">Its serviceLocation.</param>
+/// <param name="BaseUrl">Absolute address of the broadcast's directory, with a slash at the end.</param>
+/// <param name="ManifestUrl">Absolute address of this manifest there.</param>
+public sealed record ManifestLocation(string Name, string BaseUrl, string ManifestUrl);

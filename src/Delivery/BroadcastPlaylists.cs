@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Millrace.Dash;
+using Millrace.Delivery.Steering;
 using Millrace.Hls;
 using Millrace.Timeline;
 
@@ -16,12 +17,15 @@ internal sealed class BroadcastPlaylists
     private readonly PlaylistCache<BroadcastSnapshot>[] multivariant;
     private readonly PlaylistCache<BroadcastSnapshot>[] manifest;
     private readonly MediaPlaylistOptions live;
+    private readonly EdgeSet edges;
 
     /// <param name="broadcast">Whose they are.</param>
     /// <param name="liveWindow">How far back live playlists go.</param>
     /// <param name="window">How far back manifests go, unless to the beginning.</param>
-    public BroadcastPlaylists(OriginBroadcast broadcast, TimeSpan liveWindow, TimeSpan window)
+    /// <param name="edges">Which nodes viewers play from.</param>
+    public BroadcastPlaylists(OriginBroadcast broadcast, TimeSpan liveWindow, TimeSpan window, EdgeSet edges)
     {
+        this.edges = edges;
         this.broadcast = broadcast;
         live = new MediaPlaylistOptions { Window = liveWindow };
         var fromChannel = $"/b/{broadcast.Id.Value}/";
@@ -61,15 +65,29 @@ internal sealed class BroadcastPlaylists
     private PlaylistCache<RenditionSnapshot> Make((RenditionMedia Rendition, bool IsDvr, PlaylistSkip Skip) key) =>
         new(snapshot => MediaPlaylist.Write(snapshot, key.IsDvr ? Dvr : live, key.Skip));
 
-    private static PlaylistCache<BroadcastSnapshot> Multivariant(string basePath, MediaPlaylistOptions of)
+    private PlaylistCache<BroadcastSnapshot> Multivariant(string basePath, MediaPlaylistOptions of)
     {
-        var options = new MultivariantPlaylistOptions { BasePath = basePath, FileName = of.FileName };
+        var options = new MultivariantPlaylistOptions
+        {
+            BasePath = basePath,
+            FileName = of.FileName,
+            // Beside the playlists, so that it is asked for at the edge that they came from.
+            SteeringUrl = edges.IsEmpty ? null : basePath + (of == Dvr ? SteeringNames.Dvr : SteeringNames.Hls),
+        };
         return new PlaylistCache<BroadcastSnapshot>(snapshot => MultivariantPlaylist.Write(snapshot, options));
     }
 
     private PlaylistCache<BroadcastSnapshot> Manifest(string basePath, TimeSpan? depth)
     {
-        var options = new ManifestOptions { Window = depth, BasePath = basePath };
+        var directory = $"/b/{broadcast.Id.Value}/";
+        var manifestPath = basePath.Length == 0 ? $"{directory}manifest.mpd" : $"/live/{broadcast.Channel.Value}/manifest.mpd";
+        var options = new ManifestOptions
+        {
+            Window = depth,
+            BasePath = basePath,
+            Steering = edges.IsEmpty ? null : new ManifestSteering($"{edges.Url}{directory}{SteeringNames.Dash}", PlaybackQuery.OwnPathway,
+                [.. edges.All.Select(edge => new ManifestLocation(edge.Name, edge.UrlOf(directory), edge.UrlOf(manifestPath)))]),
+        };
         return new PlaylistCache<BroadcastSnapshot>(snapshot => Dash.Manifest.Write(snapshot, options), HasDvr ? HasSameSegments : null);
     }
 

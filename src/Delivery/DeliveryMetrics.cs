@@ -13,7 +13,7 @@ internal static class DeliveryMetrics
     private static long failing;
     private static long replays;
     private static long downloads;
-    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet", "download"];
+    private static readonly string[] KindNames = ["none", "multivariant", "manifest", "playlist", "dvr", "dvr_multivariant", "init", "segment", "part", "preview", "sprite_index", "sprite_sheet", "download", "steering", "steering_dvr", "steering_dash"];
     // Boxed once: one answer in a thousand has a status that is not here.
     private static readonly Dictionary<int, object> Statuses = new() { [200] = 200, [206] = 206, [304] = 304, [404] = 404 };
 

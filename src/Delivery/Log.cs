@@ -62,6 +62,18 @@ internal static partial class Log
     [LoggerMessage(8103, LogLevel.Information, "Thumbnails of {Channel} can be made again")]
     public static partial void PreviewRecovered(this ILogger logger, string channel);
 
+    [LoggerMessage(8301, LogLevel.Information, "Edge {Edge} is up: viewers may be sent there")]
+    public static partial void EdgeUp(this ILogger logger, string edge);
+
+    [LoggerMessage(8302, LogLevel.Information, "Edge {Edge} drains: viewers go to others")]
+    public static partial void EdgeDraining(this ILogger logger, string edge);
+
+    [LoggerMessage(8303, LogLevel.Warning, "Edge {Edge} is down ({Reason}): viewers go to others")]
+    public static partial void EdgeDown(this ILogger logger, string edge, string reason);
+
+    [LoggerMessage(8304, LogLevel.Information, "This node {What}")]
+    public static partial void DrainChanged(this ILogger logger, string what);
+
     [LoggerMessage(8201, LogLevel.Warning, "The parent {Parent} is down ({Reason}); its broadcasts go to the other parents")]
     public static partial void ParentDown(this ILogger logger, string parent, string reason);
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Millrace.Delivery.Downloads;
 using Millrace.Delivery.Previews;
+using Millrace.Delivery.Steering;
 using Millrace.Timeline;
 
 namespace Millrace.Delivery;
@@ -24,10 +25,17 @@ public sealed class MediaEndpoint
     private readonly DownloadResponse downloads;
     private readonly ReplayShelf replays;
     private readonly TimeProvider time;
+    private readonly EdgeSet edges;
+    private readonly RegionHint hint;
 
     /// <summary>Over the store.</summary>
-    public MediaEndpoint(OriginStore store, TimeProvider time)
+    /// <param name="store">What there is.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="hint">Where viewers are that ask for steering; null: as they say.</param>
+    public MediaEndpoint(OriginStore store, TimeProvider time, RegionHint? hint = null)
     {
+        edges = store.Edges;
+        this.hint = hint ?? new RegionHint(edges.Options);
         decisions = new MediaDecisions(store, time);
         downloads = new DownloadResponse(store, time);
         replays = store.Replays;
@@ -91,6 +99,7 @@ public sealed class MediaEndpoint
             MediaObject.SpriteIndex when broadcast is not null => PreviewResponse.IndexAsync(context, broadcast),
             MediaObject.SpriteSheet when broadcast is not null => PreviewResponse.SheetAsync(context, broadcast, path.Number, path.Part),
             MediaObject.Download when broadcast is not null => downloads.AnswerAsync(context, broadcast),
+            _ when path.IsSteering && broadcast is not null => SteeringResponse.WriteAsync(context, path.Object, broadcast, edges, hint),
             _ => MediaDecisions.TryAnswer(MediaRequest.Of(context.Request), path, broadcast, out var answer, out var hold)
                 ? AnswerAsync(context, answer) : HoldAsync(context, hold),
         };

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Millrace.Delivery.Previews;
+using Millrace.Delivery.Steering;
 
 namespace Millrace.Delivery;
 
@@ -32,6 +33,12 @@ internal enum MediaObject
     SpriteSheet,
     /// <summary><c>download.mp4</c></summary>
     Download,
+    /// <summary><c>steering.json</c></summary>
+    Steering,
+    /// <summary><c>steering-dvr.json</c></summary>
+    SteeringDvr,
+    /// <summary><c>steering-dash.json</c></summary>
+    SteeringDash,
 }
 
 /// <summary>A media path taken apart, without copies. Numbers have one spelling: no sign, no leading zero.</summary>
@@ -42,6 +49,9 @@ internal readonly ref struct MediaPath
 
     /// <summary>It names what is asked for seldom: a thumbnail, a sprite sheet, their index, or a file for download.</summary>
     public bool IsAside => Object is MediaObject.Preview or MediaObject.SpriteIndex or MediaObject.SpriteSheet or MediaObject.Download;
+
+    /// <summary>It names a steering manifest: made anew for each viewer that asks.</summary>
+    public bool IsSteering => Object is MediaObject.Steering or MediaObject.SteeringDvr or MediaObject.SteeringDash;
 
     /// <summary>The channel of <c>/live/{channel}/…</c>, else empty.</summary>
     public ReadOnlySpan<char> Channel { get; private init; }
@@ -78,7 +88,8 @@ internal readonly ref struct MediaPath
         {
             var what = OfWhole(name, out var size);
             // What a channel's next broadcast would not have under the same name is the broadcast's.
-            parsed = new MediaPath { Channel = owner, Object = what is MediaObject.SpriteIndex or MediaObject.Download ? MediaObject.None : what, Number = size };
+            var isOfBroadcast = what is MediaObject.SpriteIndex or MediaObject.Download or MediaObject.Steering or MediaObject.SteeringDvr or MediaObject.SteeringDash;
+            parsed = new MediaPath { Channel = owner, Object = isOfBroadcast ? MediaObject.None : what, Number = size };
             return true;
         }
         slash = name.IndexOf('/');
@@ -111,6 +122,12 @@ internal readonly ref struct MediaPath
                 return MediaObject.Download;
             case "sprites.vtt":
                 return MediaObject.SpriteIndex;
+            case SteeringNames.Hls:
+                return MediaObject.Steering;
+            case SteeringNames.Dvr:
+                return MediaObject.SteeringDvr;
+            case SteeringNames.Dash:
+                return MediaObject.SteeringDash;
             case "preview.jpg":
                 size = PreviewPicture.LargeLongest;
                 return MediaObject.Preview;

@@ -62,7 +62,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         Journal = new Journal(spooler, Directory);
         if (Archive is not null)
             Archive.JournalLength = () => Journal.Length;
-        Playlists = new BroadcastPlaylists(this, LiveWindow, window);
+        Playlists = new BroadcastPlaylists(this, LiveWindow, window, settings.Edges);
         Previews = new BroadcastPreviews(Directory);
         watchedAt = time.GetTimestamp();
     }

@@ -1,3 +1,5 @@
+using Millrace.Delivery.Steering;
+
 namespace Millrace.Delivery;
 
 /// <summary>What an origin's broadcasts are kept by.</summary>
@@ -6,4 +8,6 @@ namespace Millrace.Delivery;
 /// <param name="Window">How far back live playlists go: <c>Packaging:Window</c>.</param>
 /// <param name="Directory">Where the broadcasts' directories are.</param>
 /// <param name="Time">The clock.</param>
-internal readonly record struct OriginSettings(DeliveryOptions Delivery, DvrOptions Dvr, TimeSpan Window, string Directory, TimeProvider Time);
+/// <param name="Edges">Which nodes viewers play from.</param>
+internal readonly record struct OriginSettings(
+    DeliveryOptions Delivery, DvrOptions Dvr, TimeSpan Window, string Directory, TimeProvider Time, EdgeSet Edges);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Millrace.Core;
+using Millrace.Delivery.Steering;
 using Millrace.Packaging;
 
 namespace Millrace.Delivery;
@@ -42,15 +43,16 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where trouble with the disk is said.</param>
     /// <param name="storage">Where recordings are kept; null is the disk alone.</param>
+    /// <param name="edges">Which nodes viewers play from; null: this one.</param>
     public OriginStore(
         DeliveryOptions options, DvrOptions dvr, RetentionOptions retention, TimeSpan window, string dataPath, TimeProvider time, ILogger<OriginStore> logger,
-        StorageOptions? storage = null)
+        StorageOptions? storage = null, EdgeSet? edges = null)
     {
         Storage = storage ?? new StorageOptions();
         this.time = time;
         this.logger = logger;
         DeliveryMetrics.Announce();
-        settings = new OriginSettings(options, dvr, window, Path.Combine(Path.GetFullPath(dataPath), "recordings"), time);
+        settings = new OriginSettings(options, dvr, window, Path.Combine(Path.GetFullPath(dataPath), "recordings"), time, edges ?? new EdgeSet(new PlaybackOptions()));
         byId = broadcasts.GetAlternateLookup<ReadOnlySpan<char>>();
         byChannel = newest.GetAlternateLookup<ReadOnlySpan<char>>();
         Spooler = new Spooler(options, time, logger) { OutOfSpace = MakeRoom };
@@ -76,6 +78,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
 
     /// <summary>What is wrong with the S3-compatible store behind the disk, as it said it; null when nothing is, or when there is none.</summary>
     public string? ArchiveProblem => Archive?.Problem;
+
+    /// <summary>Which nodes viewers play from.</summary>
+    internal EdgeSet Edges => settings.Edges;
 
     internal Spooler Spooler { get; }
 

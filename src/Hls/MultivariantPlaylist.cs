@@ -37,6 +37,12 @@ public static class MultivariantPlaylist
         // playlists say it of what they list.
         if (broadcast.IsEnded && video.TrueForAll(IsIndependent) && audio.TrueForAll(IsIndependent))
             writer.Write("#EXT-X-INDEPENDENT-SEGMENTS\n"u8);
+        if (options.SteeringUrl is { } steering)
+        {
+            writer.Write("#EXT-X-CONTENT-STEERING:SERVER-URI=\""u8);
+            writer.Write(steering);
+            writer.Write("\",PATHWAY-ID=\".\"\n"u8);
+        }
         if (video.Count == 0)
         {
             foreach (var rendition in audio)
@@ -157,6 +163,11 @@ public static class MultivariantPlaylist
         writer.Write(((AudioFormat)rendition.Format).Channels);
         writer.Write("\",URI=\""u8);
         WriteUri(ref writer, rendition, options);
+        if (options.SteeringUrl is not null)
+        {
+            writer.Write("\",STABLE-RENDITION-ID=\""u8);
+            writer.Write(rendition.Name);
+        }
         writer.Write("\"\n"u8);
     }
 
@@ -207,6 +218,13 @@ public static class MultivariantPlaylist
             writer.Write(",AUDIO=\""u8);
             writer.Write(group.Id);
             writer.Write("\""u8);
+        }
+        if (options.SteeringUrl is not null)
+        {
+            // Its other pathways are clones, which name their addresses by this.
+            writer.Write(",STABLE-VARIANT-ID=\""u8);
+            writer.Write(rendition.Name);
+            writer.Write("\",PATHWAY-ID=\".\""u8);
         }
         writer.Write("\n"u8);
         WriteUri(ref writer, rendition, options);

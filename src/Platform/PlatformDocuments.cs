@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Millrace.Delivery.Steering;
 
 namespace Millrace.Platform;
 
@@ -81,6 +82,14 @@ internal sealed record BroadcastDocument(
 /// <param name="Date">The same moment as a playlist's EXT-X-PROGRAM-DATE-TIME has it.</param>
 internal sealed record PeriodDocument(double Start, DateTimeOffset Date);
 
+/// <summary><c>GET /api/v1/channels/{name}/playback</c>.</summary>
+/// <param name="Channel">The channel.</param>
+/// <param name="Live">It is on air.</param>
+/// <param name="Broadcast">The broadcast's id, or null.</param>
+/// <param name="Region">Where the viewer is taken to be, or null: not known, or no edge is for there.</param>
+/// <param name="Places">Where to play it from, best first; never none.</param>
+internal sealed record PlaybackDocument(string Channel, bool Live, string? Broadcast, string? Region, IReadOnlyList<PlaybackPlace> Places);
+
 /// <summary>Every answer that is an error.</summary>
 internal sealed record ErrorDocument(ErrorDetail Error);
 
@@ -95,5 +104,6 @@ internal sealed record ErrorDetail(string Code, string Message);
 [JsonSerializable(typeof(ClipRequest))]
 [JsonSerializable(typeof(ClipList))]
 [JsonSerializable(typeof(ClipDocument))]
+[JsonSerializable(typeof(PlaybackDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 internal sealed partial class PlatformJson : JsonSerializerContext;

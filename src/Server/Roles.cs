@@ -5,6 +5,7 @@ using Millrace.Core;
 using Millrace.Delivery;
 using Millrace.Delivery.Previews;
 using Millrace.Delivery.Relay;
+using Millrace.Delivery.Steering;
 using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Platform;
@@ -27,12 +28,14 @@ internal static class Roles
     {
         AddMetrics(services);
         RelayRole.AddPurges(services, configuration);
+        SteeringRole.AddDrain(services, configuration);
         if (roles == NodeRoles.Relay)
         {
             RelayRole.Add(services, configuration);
             return;
         }
         AddPlatform(services, configuration);
+        SteeringRole.Add(services);
         if (roles.HasFlag(NodeRoles.Origin))
             AddOrigin(services, configuration);
         else
@@ -69,6 +72,9 @@ internal static class Roles
             provider.GetService<OriginStore>(), provider.GetService<PushedBroadcasts>(), provider.GetService<PushSinkFactory>(),
             provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<OperatorToken>(), provider.GetRequiredService<PurgeLog>()));
         services.AddSingleton<ClipApi>();
+        services.AddSingleton(provider => new PlaybackApi(
+            provider.GetRequiredService<ChannelStore>(), provider.GetService<OriginStore>(), provider.GetRequiredService<BroadcastDirectory>(),
+            provider.GetRequiredService<EdgeSet>(), provider.GetRequiredService<RegionHint>()));
         services.AddSingleton(_ => OperatorToken.LoadOrCreate(configuration.Get<DataOptions>().Path));
         services.AddSingleton<IStreamKeys, ChannelKeys>();
     }
@@ -99,7 +105,7 @@ internal static class Roles
             configuration.Get<DeliveryOptions>(), configuration.Get<DvrOptions>(), configuration.Get<RetentionOptions>(),
             configuration.Get<PackagingOptions>().Window, configuration.Get<DataOptions>().Path,
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginStore>>(),
-            configuration.Get<StorageOptions>()));
+            configuration.Get<StorageOptions>(), provider.GetRequiredService<EdgeSet>()));
         services.AddSingleton<MediaEndpoint>();
         services.AddSingleton(provider => new PushedBroadcasts(
             provider.GetRequiredService<OriginStore>(), configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(),

@@ -18,13 +18,14 @@ internal sealed class Origin : IDisposable
     private readonly MediaArena arena;
 
     public Origin(
-        DeliveryOptions? options = null, TimeSpan? window = null, string? dataPath = null, DvrOptions? dvr = null, RetentionOptions? retention = null)
+        DeliveryOptions? options = null, TimeSpan? window = null, string? dataPath = null, DvrOptions? dvr = null, RetentionOptions? retention = null,
+        Delivery.Steering.EdgeSet? edges = null)
     {
         arena = new MediaArena(Pool);
         DataPath = dataPath ?? directory.FullName;
         Store = new OriginStore(
             options ?? new DeliveryOptions(), dvr ?? new DvrOptions(), retention ?? new RetentionOptions { MinFreeBytes = 0 }, window ?? TimeSpan.FromSeconds(20),
-            DataPath, Time, NullLogger<OriginStore>.Instance);
+            DataPath, Time, NullLogger<OriginStore>.Instance, edges);
         Broadcast = OpenBroadcast("studio-one");
     }
 

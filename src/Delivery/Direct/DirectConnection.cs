@@ -213,8 +213,9 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         }
         looks = 0;
         var request = head.ToRequest(loop.Scratch.Text);
-        // A name that says nothing to us may say something to others; and a sprite sheet's or a download's bytes are read from a disk.
-        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside)
+        // A name that says nothing to us may say something to others; a sprite sheet's or a download's bytes are read from a disk,
+        // and how a viewer is steered depends on who asks.
+        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside || path.IsSteering)
         {
             HandOver();
             return;

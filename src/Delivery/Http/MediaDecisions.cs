@@ -286,6 +286,7 @@ internal sealed class MediaDecisions
             {
                 MediaObject.Manifest => "application/dash+xml",
                 MediaObject.SpriteIndex => "text/vtt; charset=utf-8",
+                MediaObject.Steering or MediaObject.SteeringDvr or MediaObject.SteeringDash => "application/json",
                 _ => "application/vnd.apple.mpegurl",
             },
             ContentLength = length,

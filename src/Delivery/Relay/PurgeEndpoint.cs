@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 
@@ -16,7 +15,7 @@ public sealed class PurgeEndpoint
     private static readonly TimeSpan Hold = TimeSpan.FromSeconds(20);
 
     private readonly PurgeLog purges;
-    private readonly byte[]? secret;
+    private readonly ClusterSecret secret;
     private readonly TimeProvider time;
 
     /// <param name="purges">What is told.</param>
@@ -25,14 +24,14 @@ public sealed class PurgeEndpoint
     public PurgeEndpoint(PurgeLog purges, string secret, TimeProvider time)
     {
         this.purges = purges;
-        this.secret = secret.Length == 0 ? null : SHA256.HashData(Encoding.UTF8.GetBytes(secret));
+        this.secret = new ClusterSecret(secret);
         this.time = time;
     }
 
     /// <summary>Begins a purge.</summary>
     public async Task PurgeAsync(HttpContext context)
     {
-        if (!Admits(context))
+        if (!secret.Admits(context))
             return;
         var body = new byte[MaxBodyBytes + 1];
         var length = await context.Request.Body.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false, context.RequestAborted);
@@ -49,7 +48,7 @@ public sealed class PurgeEndpoint
     /// <summary>Tells what was purged since the cursor, when there is something.</summary>
     public async Task TellAsync(HttpContext context)
     {
-        if (!Admits(context))
+        if (!secret.Admits(context))
             return;
         var since = context.Request.Query["since"].ToString();
         var (cursor, news, more) = purges.Since(since);
@@ -63,25 +62,6 @@ public sealed class PurgeEndpoint
         foreach (var purge in news)
             text.Append(purge.Id).Append(' ').Append(purge.Prefix).Append('\n');
         await TextAsync(context, StatusCodes.Status200OK, text.ToString());
-    }
-
-    // Compared by their digests, so that the time tells neither content nor length.
-    private bool Admits(HttpContext context)
-    {
-        if (secret is null)
-        {
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-            return false;
-        }
-        var header = context.Request.Headers.Authorization.ToString();
-        const string Scheme = "Bearer ";
-        if (header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            && CryptographicOperations.FixedTimeEquals(secret, SHA256.HashData(Encoding.UTF8.GetBytes(header[Scheme.Length..].Trim()))))
-            return true;
-        RelayMetrics.CountRefused("credential");
-        context.Response.StatusCode = StatusCodes.Status401Unauthorized;
-        context.Response.Headers.WWWAuthenticate = "Bearer";
-        return false;
     }
 
     private static Task TextAsync(HttpContext context, int status, string text)

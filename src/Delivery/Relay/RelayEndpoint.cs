@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
+using Millrace.Delivery.Steering;
 using Millrace.Hls;
 
 namespace Millrace.Delivery.Relay;
@@ -19,9 +20,16 @@ public sealed class RelayEndpoint
     private const int FlushBytes = 64 * 1024;
 
     private readonly RelayNode node;
+    private readonly RegionHint hint;
 
     /// <summary>Over a relay.</summary>
-    public RelayEndpoint(RelayNode node) => this.node = node;
+    /// <param name="node">The relay.</param>
+    /// <param name="hint">Where viewers are that ask what they should play from; null: as they say.</param>
+    public RelayEndpoint(RelayNode node, RegionHint? hint = null)
+    {
+        this.node = node;
+        this.hint = hint ?? new RegionHint(new PlaybackOptions());
+    }
 
     /// <summary>Answers a request if its path is one of a relay's; false leaves it to others, untouched.</summary>
     public bool TryInvoke(HttpContext context, out Task task)
@@ -64,6 +72,14 @@ public sealed class RelayEndpoint
             if (!HlsDirectives.TryParse(query is { Length: > 1 } ? query.AsSpan(1) : default, out var directives, out var fault))
                 return RefuseAsync(context, StatusCodes.Status400BadRequest, "directives", fault + "\n");
             key = RelayKey.Of(path, directives, coding);
+        }
+        else if (RelayPath.IsByViewer(path))
+        {
+            // The node that the viewer asked knows best who that is: tiers above find its name there already.
+            var said = hint.Read(context);
+            if (said.Base is null && CacheStatus.IsName(node.Options.Name))
+                said = said with { Base = node.Options.Name };
+            key = RelayKey.Of(path + said.Canonical(), coding);
         }
         else
         {

@@ -125,7 +125,7 @@ internal sealed class RelayFetcher
     {
         var key = target.Key;
         // For the future: by directive, or media that no playlist has listed yet. A first look is held as well.
-        var isMedia = RelayPath.IsMedia(key.Path);
+        var isMedia = RelayPath.IsMedia(key.Path) && !RelayPath.IsSteering(key.Path.AsSpan(0, PathLength(key.Path)));
         var mayBeHeld = isMedia && (key.IsBlocking || (previous is null && !directories.IsListed(key.Path)));
         var hold = directories.HoldOf(key.Path) ?? options.HoldLimit;
         // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
@@ -133,6 +133,9 @@ internal sealed class RelayFetcher
         return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), mayBeHeld,
             mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
     }
+
+    // What depends on the viewer has its canonical query in its key's path.
+    private static int PathLength(string target) => target.IndexOf('?') is var query and >= 0 ? query : target.Length;
 
     /// <summary>True when the body is complete; false when it broke off.</summary>
     private async Task<bool> CopyAsync(UpstreamAttempt attempt, RelayObject target, UpstreamRequest request)

@@ -1,3 +1,5 @@
+using Millrace.Delivery.Steering;
+
 namespace Millrace.Delivery.Relay;
 
 /// <summary>Which paths a relay fetches, and in which form they may come.</summary>
@@ -43,7 +45,13 @@ internal static class RelayPath
     public static bool IsPlaylist(ReadOnlySpan<char> path) => path.EndsWith(".m3u8");
 
     /// <summary>Texts may come compressed; media is fetched as it is, so that it has one variant.</summary>
-    public static bool IsText(ReadOnlySpan<char> path) => IsPlaylist(path) || path.EndsWith(".mpd") || path.StartsWith("/api/");
+    public static bool IsText(ReadOnlySpan<char> path) => IsPlaylist(path) || path.EndsWith(".mpd") || IsSteering(path) || path.StartsWith("/api/");
+
+    /// <summary>What steers players to edges.</summary>
+    public static bool IsSteering(ReadOnlySpan<char> path) => IsMedia(path) && SteeringNames.Ends(path);
+
+    /// <summary>What depends on where the viewer is and plays from: the only other objects with something in their query.</summary>
+    public static bool IsByViewer(ReadOnlySpan<char> path) => IsSteering(path) || (path.StartsWith("/api/v1/channels/") && path.EndsWith("/playback"));
 
     /// <summary>What one parent should hold together: <c>/b/{broadcast}</c>, <c>/live/{channel}</c>, or the API.</summary>
     public static ReadOnlySpan<char> GroupOf(ReadOnlySpan<char> path)

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Millrace.Delivery;
 using Millrace.Delivery.Relay;
+using Millrace.Delivery.Steering;
 using Millrace.Ingest;
 using Millrace.Platform;
 using Millrace.Push;
@@ -27,11 +28,13 @@ internal static class HttpPipeline
             var media = app.Services.GetRequiredService<MediaEndpoint>();
             app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
         }
-        app.Use(Pages(new WebFiles(typeof(HttpPipeline).Assembly)));
+        app.Use(Pages(new WebFiles(typeof(HttpPipeline).Assembly, app.Services.GetRequiredService<EdgeSet>().Origins)));
         app.UseRouting();
         app.MapGet("/health/live", context => TextAsync(context, StatusCodes.Status200OK, "ok\n"));
+        var drain = app.Services.GetRequiredService<NodeDrain>();
         app.MapGet("/health/ready", context =>
-            context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
+            drain.IsDraining ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "draining\n")
+            : context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
                 ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
                 : TextAsync(context, StatusCodes.Status200OK, "ok\n" + Notes(context)));
         var purges = app.Services.GetRequiredService<PurgeEndpoint>();
@@ -44,9 +47,11 @@ internal static class HttpPipeline
         }
         if (roles.HasFlag(NodeRoles.Ingest))
             app.Services.GetRequiredService<CmafIngestEndpoint>().Map(app);
+        app.MapMethods("/internal/drain", ["PUT", "DELETE"], app.Services.GetRequiredService<DrainEndpoint>().InvokeAsync);
         if (roles != NodeRoles.Relay)
         {
             app.Services.GetRequiredService<BroadcastApi>().Map(app);
+            app.Services.GetRequiredService<PlaybackApi>().Map(app);
             app.Services.GetRequiredService<PlatformApi>().Map(app);
             // Nobody else asks for them, and without an instance their instruments do not exist.
             app.Services.GetRequiredService<IngestMetrics>();

@@ -15,17 +15,21 @@ public sealed class WebFiles
 {
     private const string Prefix = "web/";
 
-    /// <summary>What a page may load: only its own origin's; media also from the buffers that scripts fill (blob:).</summary>
-    private const string PagePolicy =
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        + "media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors ";
-
+    private readonly string policy;
     private readonly FrozenDictionary<string, WebFile> files;
 
     /// <summary>Over the resources of an assembly whose names begin with <c>web/</c>.</summary>
-    public WebFiles(Assembly assembly) =>
+    /// <param name="assembly">The binary.</param>
+    /// <param name="mediaOrigins">Other nodes that media may come from: scheme, host and port each.</param>
+    public WebFiles(Assembly assembly, IReadOnlyList<string> mediaOrigins)
+    {
+        // What a page may load: only its own origin's, and media from the fleet's edges and the buffers that scripts fill (blob:).
+        var edges = string.Concat(mediaOrigins.Select(origin => " " + origin));
+        policy = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; "
+            + $"connect-src 'self'{edges}; media-src 'self'{edges} blob:; base-uri 'none'; form-action 'self'; frame-ancestors ";
         files = assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal))
             .ToFrozenDictionary(name => "/" + name[Prefix.Length..], name => new WebFile(assembly, name), StringComparer.Ordinal);
+    }
 
     /// <summary>Whether pages were built into the binary.</summary>
     public bool IsEmpty => files.Count == 0;
@@ -55,7 +59,7 @@ public sealed class WebFiles
         response.Headers["Referrer-Policy"] = "same-origin";
         // The embedded player is there to stand in other sites' pages, the other pages are not.
         if (file.IsPage)
-            response.Headers.ContentSecurityPolicy = PagePolicy + (path.StartsWith("/embed/", StringComparison.Ordinal) ? "*" : "'self'");
+            response.Headers.ContentSecurityPolicy = policy + (path.StartsWith("/embed/", StringComparison.Ordinal) ? "*" : "'self'");
         if (file.IsCompressible)
             response.Headers.Vary = HeaderNames.AcceptEncoding;
         var tag = file.ETag(encoding);

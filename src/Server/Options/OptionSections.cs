@@ -2,6 +2,7 @@ using System.Net;
 using Millrace.Delivery;
 using Millrace.Delivery.Previews;
 using Millrace.Delivery.Relay;
+using Millrace.Delivery.Steering;
 using Millrace.Ingest;
 using Millrace.Packaging;
 using Millrace.Push;
@@ -34,6 +35,7 @@ public static class OptionSections
         OptionSection.Of<DatabaseOptions>("Database", LaterRules.Check),
         OptionSection.Of<ClusterOptions>("Cluster", LaterRules.Check),
         OptionSection.Of<RelayOptions>("Relay", CheckRelay),
+        OptionSection.Of<PlaybackOptions>("Playback", options => options.Check()),
         OptionSection.Of<LogOptions>("Log"),
     ];
 

@@ -102,6 +102,26 @@ public sealed class CollapsingTests
     }
 
     [Fact]
+    public async Task Steering_TheFirstRelaysNameAndThePathway_AreAllThatReachesAParent()
+    {
+        await using var relay = new TestRelay();
+        relay.Answer("{}", "public, max-age=1");
+        const string Path = "/b/01aaaaaaaaaaaaaaaaaaaaaaaa/steering.json";
+        await relay.TextAsync(Path, "?_HLS_pathway=.&_HLS_throughput=1");
+        var (again, _) = await relay.TextAsync(Path, "?_HLS_throughput=2&x=y&_HLS_pathway=.");
+        Assert.Contains("hit", again.Headers["Cache-Status"].ToString(), StringComparison.Ordinal);
+        await relay.TextAsync(Path, "?base=other&_HLS_pathway=edge");
+        await relay.TextAsync("/api/v1/channels/studio/playback", "?region=EU&y=z");
+        await relay.TextAsync("/api/v1/channels/studio", "?region=EU");
+        Assert.Equal([Path + "?base=edge&pathway=.", Path + "?base=other&pathway=edge", "/api/v1/channels/studio/playback?base=edge&region=eu", "/api/v1/channels/studio"],
+            relay.Parents.Requests.Select(request => request.Target));
+        // It holds for its time and no longer.
+        relay.Time.Advance(TimeSpan.FromSeconds(1.1));
+        await relay.TextAsync(Path, "?_HLS_pathway=.");
+        Assert.Equal(5, relay.Parents.Requests.Count);
+    }
+
+    [Fact]
     public async Task Coding_OfATextAlone_IsPartOfTheKey()
     {
         await using var relay = new TestRelay();

@@ -208,6 +208,7 @@ export class HlsEngine implements Engine {
       void this.#refused(named === undefined ? [] : named.split(','));
       return;
     }
+    if (this.#leaveEdge(data, status)) return;
     if (!data.fatal) return;
     if (data.type === ErrorTypes.MEDIA_ERROR) {
       this.#events.mediaError(`Decoding failed (${data.details})`);
@@ -215,6 +216,26 @@ export class HlsEngine implements Engine {
       const detail = status > 0 ? `The server answered with status ${status}` : 'No answer came';
       this.#events.failed({ kind: 'network', detail });
     }
+  }
+
+  /**
+   * An edge that does not answer is left for the next one that the server's content steering names (pathways);
+   * hls.js would go through the other qualities of the same edge first. True when there is nothing else to do.
+   */
+  #leaveEdge(data: ErrorData, status: number): boolean {
+    const hls = this.#hls;
+    const level = hls.levels[hls.loadLevel];
+    const failed = data.context?.url ?? data.frag?.url ?? data.url;
+    const silent = data.type === ErrorTypes.NETWORK_ERROR && (status === 0 || status === 502 || status === 504);
+    if (!silent || level === undefined || failed === undefined || hls.pathways.length < 2) return false;
+    const here = new URL(level.uri, location.href).host;
+    if (new URL(failed, location.href).host === here) {
+      const others = [...new Set([...(hls.pathwayPriority ?? []), ...hls.pathways])].filter((pathway) => pathway !== level.pathwayId);
+      hls.pathwayPriority = [...others, level.pathwayId];
+    }
+    // Asked before the move: that edge is left already.
+    if (data.fatal) hls.startLoad();
+    return true;
   }
 
   async #refused(named: readonly string[]): Promise<void> {
