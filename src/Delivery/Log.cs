@@ -62,6 +62,9 @@ internal static partial class Log
     [LoggerMessage(8103, LogLevel.Information, "Thumbnails of {Channel} can be made again")]
     public static partial void PreviewRecovered(this ILogger logger, string channel);
 
+    [LoggerMessage(8206, LogLevel.Warning, "The disk cache in {Path} is not used any more until the next start ({Reason}); parents have everything that was in it")]
+    public static partial void DiskCacheFailed(this ILogger logger, string path, string reason);
+
     [LoggerMessage(8301, LogLevel.Information, "Edge {Edge} is up: viewers may be sent there")]
     public static partial void EdgeUp(this ILogger logger, string edge);
 

@@ -21,10 +21,11 @@ public sealed class CacheStatus
         {
             // A parent was asked and none answered: the kept version went out past its time.
             { StaleUntil: not null } => string.Create(CultureInfo.InvariantCulture, $"{name}; fwd=stale; ttl={Seconds(head, time)}; detail=no-parent-answers"),
+            { IsFromDisk: true } => string.Create(CultureInfo.InvariantCulture, $"{name}; hit; ttl={Seconds(head, time)}; detail=disk"),
             { ForwardStatus: null } => $"{name}; fwd={Reason(verdict)}; detail=no-parent-answers",
             _ when verdict == RelayVerdict.Hit => string.Create(CultureInfo.InvariantCulture, $"{name}; hit; ttl={Seconds(head, time)}"),
             _ => string.Create(CultureInfo.InvariantCulture,
-                $"{name}; fwd={(head.IsRevalidated ? "stale" : Reason(verdict))}; fwd-status={head.ForwardStatus}{(verdict == RelayVerdict.Collapsed ? "; collapsed" : "")}{(head.MayStore ? "; stored" : "")}"),
+                $"{name}; fwd={(head.IsRevalidated ? "stale" : Reason(verdict))}; fwd-status={head.ForwardStatus}{(verdict == RelayVerdict.Collapsed ? "; collapsed" : "")}{(head.MayStore && !head.IsPassed ? "; stored" : "")}"),
         };
         return head.CacheStatus is null ? own : $"{head.CacheStatus}, {own}";
     }

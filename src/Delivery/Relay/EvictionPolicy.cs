@@ -15,6 +15,12 @@ internal sealed class EvictionSlot
     /// <summary>It is kept: counted among the objects, though an eviction may just have taken it out of its queue.</summary>
     public bool IsCounted { get; set; }
 
+    /// <summary>It was live media when it came.</summary>
+    public bool IsLive { get; set; }
+
+    /// <summary>It was asked for again after it came, or it came again soon after it was dropped.</summary>
+    public bool WasUsed { get; set; }
+
     /// <summary>Uses since it was last looked at, 0 to 3. Written without a lock: a lost count does no harm.</summary>
     public int Uses { get; set; }
 }
@@ -55,6 +61,7 @@ internal sealed class EvictionPolicy
     /// <summary>It was used once more. Any thread.</summary>
     public static void Use(RelayObject item)
     {
+        item.Slot.WasUsed = true;
         if (item.Slot.Uses < MaxUses)
             item.Slot.Uses++;
     }
@@ -64,8 +71,10 @@ internal sealed class EvictionPolicy
     {
         item.Slot.Bytes = bytes + OverheadBytes;
         item.Slot.IsCounted = true;
-        var isMain = isLive || ghosts.Remove(item.Key.GetHashCode());
-        Push(item, isMain);
+        item.Slot.IsLive = isLive;
+        var isBack = ghosts.Remove(item.Key.GetHashCode());
+        item.Slot.WasUsed |= isBack;
+        Push(item, isLive || isBack);
     }
 
     /// <summary>Takes an object out, wherever it is.</summary>

@@ -46,6 +46,9 @@ internal sealed class RelayCache
     /// <summary>Fetches an object; the second is the version that was kept, with a use of its own, or null. Set once, before the first request.</summary>
     public Func<RelayObject, RelayObject?, Task> Fetch { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>Where objects go that memory drops, or null. Set once, before the first request.</summary>
+    public RelayDisk? Disk { get; set; }
+
     /// <summary>Whether an object is live media; see <see cref="EvictionPolicy"/>.</summary>
     public Func<RelayObject, bool> IsLive { get; set; } = _ => false;
 
@@ -151,7 +154,7 @@ internal sealed class RelayCache
                 worst = policy.Evict();
             if (worst is null)
                 return;
-            Drop(worst);
+            Evict(worst);
             RelayMetrics.Evictions.Add(1);
         }
     }
@@ -169,6 +172,7 @@ internal sealed class RelayCache
             Forget(item);
             count++;
         }
+        count += Disk?.Purge(prefix) ?? 0;
         foreach (var (key, _) in newest)
         {
             if (key.Path.StartsWith(prefix, StringComparison.Ordinal))
@@ -247,7 +251,7 @@ internal sealed class RelayCache
                 tooMany = policy.Evict();
         }
         if (tooMany is not null)
-            Drop(tooMany);
+            Evict(tooMany);
         MakeRoom();
         return true;
     }
@@ -255,6 +259,13 @@ internal sealed class RelayCache
     // A version that was asked for by number is at least that new; one that was not replaces and is replaced.
     private static bool IsNewer(RelayKey added, RelayKey known) =>
         !added.IsBlocking || !known.IsBlocking || added.Segment > known.Segment || (added.Segment == known.Segment && added.Part >= known.Part);
+
+    private void Evict(RelayObject item)
+    {
+        // The body stays as long as it is used, and memory uses it until it is unstored.
+        Disk?.Offer(item);
+        Drop(item);
+    }
 
     private void Drop(RelayObject item)
     {

@@ -92,6 +92,7 @@ public sealed class RelayEndpoint
 
     private async Task AnswerAsync(HttpContext context, RelayKey key, string? loop)
     {
+        var isPassed = false;
         var watched = key.IsBlocking ? node.Directories.Watch(key) : null;
         var item = node.Cache.Enter(key, loop, out var verdict);
         try
@@ -117,7 +118,11 @@ public sealed class RelayEndpoint
                     return;
             }
             if (Begin(context, item.Head!, item.Body!, verdict, out var from, out var to))
-                await SendAsync(context, item.Body!, from, to);
+            {
+                isPassed = item.Head!.IsPassed;
+                if (!isPassed)
+                    await SendAsync(context, item.Body!, from, to);
+            }
         }
         finally
         {
@@ -125,6 +130,8 @@ public sealed class RelayEndpoint
                 node.Cache.Leave(item);
             watched?.Leave();
         }
+        if (isPassed && !await node.Passage.TrySendAsync(context, key, loop))
+            await BusyAsync(context, "passing");
     }
 
     /// <summary>The head, with conditions (RFC 9110 §13) and range (§14). False when that is all.</summary>
@@ -134,7 +141,7 @@ public sealed class RelayEndpoint
         var response = context.Response;
         var headers = response.Headers;
         from = 0;
-        to = body.IsComplete ? body.Length : head.Length ?? long.MaxValue;
+        to = body.IsComplete && !head.IsPassed ? body.Length : head.Length ?? long.MaxValue;
         response.StatusCode = head.Status;
         headers.CacheControl = head.CacheControl;
         headers.ETag = head.ETag;
@@ -160,7 +167,7 @@ public sealed class RelayEndpoint
             if (to != long.MaxValue)
             {
                 headers.AcceptRanges = "bytes";
-                if (!TryRange(response, request, head, ref from, ref to))
+                if (!head.IsPassed && !TryRange(response, request, head, ref from, ref to))
                     return false;
             }
         }

@@ -7,7 +7,7 @@ namespace Millrace.Delivery.Relay;
 /// Fetches one object from the parents into memory, for all who wait for it.
 /// </summary>
 /// <remarks>
-/// 1. Ask; while no parent answers, keep trying as long as a request may be held. 2. The head goes to the waiters at once,
+/// 0. What memory has dropped may be on disk. 1. Ask; while no parent answers, keep trying as long as a request may be held. 2. The head goes to the waiters at once,
 /// 304 gives the kept body a new life. 3. The body goes on while it arrives. 4. When it breaks off, another parent is asked
 /// for the same object, and what is here already is skipped. 5. Without any answer the last version is used, within limits.
 /// </remarks>
@@ -21,18 +21,20 @@ internal sealed class RelayFetcher
     private readonly Upstream upstream;
     private readonly LiveDirectories directories;
     private readonly RelayMemory memory;
+    private readonly RelayDisk? disk;
     private readonly LoopGuard loops;
     private readonly RelayOptions options;
     private readonly TimeProvider time;
     private readonly ILogger logger;
 
     public RelayFetcher(
-        RelayCache cache, Upstream upstream, LiveDirectories directories, RelayMemory memory, LoopGuard loops, RelayOptions options, TimeProvider time, ILogger logger)
+        RelayCache cache, Upstream upstream, LiveDirectories directories, RelayMemory memory, RelayDisk? disk, LoopGuard loops, RelayOptions options, TimeProvider time, ILogger logger)
     {
         this.cache = cache;
         this.upstream = upstream;
         this.directories = directories;
         this.memory = memory;
+        this.disk = disk;
         this.loops = loops;
         this.options = options;
         this.time = time;
@@ -64,6 +66,9 @@ internal sealed class RelayFetcher
 
     private async Task FetchAsync(RelayObject target, RelayObject? previous)
     {
+        // 0. The disk.
+        if (previous is null && disk?.Find(target.Key) is { } kept && await TryReadAsync(kept, target))
+            return;
         // 1. Ask.
         var request = RequestFor(target, previous);
         var attempt = await upstream.SendAsync(request, target.Abandoned);
@@ -84,9 +89,10 @@ internal sealed class RelayFetcher
             }
             if (head.Status >= 500 && TryServeStale(target, previous))
                 return;
-            if (head.Length > options.MaxObjectBytes)
+            if (head is { Status: 200, Length: { } length } && length > options.MaxObjectBytes)
             {
-                Fail(target, 502, "The object is larger than this relay takes.\n");
+                // Known for as long as the object would be kept; the bytes go to each viewer by themselves.
+                target.Answer(head with { IsPassed = true }, RelayBody.Of(memory, []));
                 return;
             }
             target.Answer(head, new RelayBody(memory, head.Length));
@@ -132,6 +138,40 @@ internal sealed class RelayFetcher
         var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? hold : TimeSpan.Zero;
         return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), mayBeHeld,
             mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
+    }
+
+    /// <summary>Reads an object from disk. False when nothing has been answered yet and a parent is to be asked.</summary>
+    private async Task<bool> TryReadAsync(RelayDiskEntry kept, RelayObject target)
+    {
+        if (!kept.Head.IsUsable(time))
+            return false;
+        using var file = await disk!.OpenAsync(kept);
+        if (file is null)
+            return false;
+        for (var at = 0L; at < kept.Length;)
+        {
+            var piece = await disk.ReadAsync(file, kept, at);
+            if (piece.IsEmpty)
+                // Whoever got the beginning is cut off (RunAsync): the next one who asks gets it from a parent.
+                return at > 0;
+            if (at == 0)
+                target.Answer(kept.Head with { IsFromDisk = true }, new RelayBody(memory, kept.Length));
+            at += piece.Length;
+            while (!piece.IsEmpty)
+            {
+                var space = target.Body!.GetSpace();
+                var count = Math.Min(space.Length, piece.Length);
+                piece[..count].CopyTo(space);
+                piece = piece[count..];
+                if (at == kept.Length && piece.IsEmpty)
+                    RelayMetrics.CountDisk("read");
+                target.Advance(count);
+            }
+            if (kept.Length > RelayMemory.SmallBytes)
+                cache.MakeRoom();
+        }
+        target.Complete();
+        return true;
     }
 
     // What depends on the viewer has its canonical query in its key's path.

@@ -38,6 +38,12 @@ internal sealed record RelayHead
     /// <summary>Its name never gets another content: an interrupted body may be gone on with elsewhere.</summary>
     public bool IsImmutable { get; init; }
 
+    /// <summary>It is too large to be kept: whoever wants its bytes fetches them (<see cref="RelayPassage"/>). Of the object only the head is here.</summary>
+    public bool IsPassed { get; init; }
+
+    /// <summary>It comes from this node's disk.</summary>
+    public bool IsFromDisk { get; init; }
+
     /// <summary>It may be kept.</summary>
     public bool MayStore { get; init; }
 

@@ -10,6 +10,7 @@ internal static class RelayMetrics
     private static long objects;
     private static long waiting;
     private static long fetching;
+    private static long disk;
     private static long parentsUp;
     private static long parentsDown;
 
@@ -21,8 +22,11 @@ internal static class RelayMetrics
     public static readonly Counter<long> Refused = Meter.CreateCounter<long>("millrace.relay.refused", "{request}", "Requests refused, by reason.");
     public static readonly Counter<long> Purges = Meter.CreateCounter<long>("millrace.relay.purges", "{purge}", "Purges carried out.");
 
+    public static readonly Counter<long> Disk = Meter.CreateCounter<long>("millrace.relay.disk.objects", "{object}", "Objects of the disk cache, by what became of them.");
+
     static RelayMetrics()
     {
+        Meter.CreateObservableGauge("millrace.relay.disk", () => Volatile.Read(ref disk), "By", "Bodies in the disk cache.");
         Meter.CreateObservableGauge("millrace.relay.memory", () => Volatile.Read(ref memory), "By", "Bodies in memory.");
         Meter.CreateObservableGauge("millrace.relay.objects", () => Volatile.Read(ref objects), "{object}", "Objects kept.");
         Meter.CreateObservableGauge("millrace.relay.waiting", () => Volatile.Read(ref waiting), "{request}", "Requests that wait for an answer's head.");
@@ -37,6 +41,10 @@ internal static class RelayMetrics
     private static readonly string[] VerdictNames = ["hit", "collapsed", "miss", "stale", "refused"];
 
     public static void AddMemory(long bytes) => Interlocked.Add(ref memory, bytes);
+
+    public static void AddDisk(long bytes) => Interlocked.Add(ref disk, bytes);
+
+    public static void CountDisk(string outcome) => Disk.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
     public static void AddObjects(int count) => Interlocked.Add(ref objects, count);
 

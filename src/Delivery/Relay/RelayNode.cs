@@ -11,6 +11,7 @@ public sealed class RelayNode : IAsyncDisposable
     private readonly ParentProbe probe;
     private readonly ILogger logger;
     private readonly CancellationTokenSource stop = new();
+    private readonly RelayDisk? disk;
     private Task sweeping = Task.CompletedTask;
     private int waiting;
 
@@ -29,9 +30,12 @@ public sealed class RelayNode : IAsyncDisposable
         http = new HttpMessageInvoker(handler);
         Memory = new RelayMemory(options.MemoryBytes / 4);
         Directories = new LiveDirectories(time);
-        Cache = new RelayCache(options, Memory, time) { IsLive = Directories.IsLive };
+        disk = options.DiskCache.Length == 0 ? null : new RelayDisk(options, time, logger);
+        Cache = new RelayCache(options, Memory, time) { IsLive = Directories.IsLive, Disk = disk };
         Parents = new ParentSet(options, time, logger);
-        Cache.Fetch = new RelayFetcher(Cache, new Upstream(Parents, http, options, time), Directories, Memory, Loops, options, time, logger).RunAsync;
+        var upstream = new Upstream(Parents, http, options, time);
+        Passage = new RelayPassage(upstream, Loops, options);
+        Cache.Fetch = new RelayFetcher(Cache, upstream, Directories, Memory, disk, Loops, options, time, logger).RunAsync;
         Directories.Follow = new LiveFollower(Cache, time).RunAsync;
         Status = new CacheStatus(options.Name);
         probe = new ParentProbe(Parents, http, options, time, Loops.Token);
@@ -47,6 +51,10 @@ public sealed class RelayNode : IAsyncDisposable
     internal RelayMemory Memory { get; }
 
     internal RelayCache Cache { get; }
+
+    internal RelayDisk? Disk => disk;
+
+    internal RelayPassage Passage { get; }
 
     internal LiveDirectories Directories { get; }
 
@@ -94,6 +102,8 @@ public sealed class RelayNode : IAsyncDisposable
         await stop.CancelAsync();
         await sweeping;
         await probe.DisposeAsync();
+        if (disk is not null)
+            await disk.DisposeAsync();
         http.Dispose();
         stop.Dispose();
     }

@@ -26,12 +26,22 @@ public sealed class RelayOptions
 
     /// <summary>
     /// Most bytes of one object, 64 KiB to 1 GiB, and a quarter of <see cref="MemoryBytes"/> at most. Default 64 MiB: a segment
-    /// of 10 s at the 50 Mbit/s that ingest takes. What is larger is answered 502 and not kept.
+    /// of 10 s at the 50 Mbit/s that ingest takes. What is larger goes to each viewer by a request of its own.
     /// </summary>
     [Range(64L << 10, 1L << 30)]
     public long MaxObjectBytes { get; set; } = 64L << 20;
 
-    /// <summary>Most objects held, 1000 to 10000000. Default 100000: about 1 KB of bookkeeping each.</summary>
+    /// <summary>
+    /// A directory for replays that memory has to drop and that were asked for more than once; emptied at each start. Its own
+    /// for each relay. Default empty: there is no disk cache.
+    /// </summary>
+    public string DiskCache { get; set; } = "";
+
+    /// <summary>Most bytes of bodies in <see cref="DiskCache"/>, 64 MiB to 64 TiB. Default 10 GiB: some four hours of video at 6 Mbit/s.</summary>
+    [Range(64L << 20, 64L << 40)]
+    public long DiskCacheBytes { get; set; } = 10L << 30;
+
+    /// <summary>Most objects held in memory, and as many on disk, 1000 to 10000000. Default 100000: about 1 KB of bookkeeping each.</summary>
     [Range(1000, 10_000_000)]
     public int MaxObjects { get; set; } = 100_000;
 

@@ -105,6 +105,10 @@ internal sealed class Upstream
         message.Headers.TryAddWithoutValidation("CDN-Loop", request.Loop);
         if (request.ETag is not null)
             message.Headers.TryAddWithoutValidation("If-None-Match", request.ETag);
+        if (request.Range is not null)
+            message.Headers.TryAddWithoutValidation("Range", request.Range);
+        if (request.IfRange is not null)
+            message.Headers.TryAddWithoutValidation("If-Range", request.IfRange);
         RelayMetrics.AddFetching(1);
         try
         {

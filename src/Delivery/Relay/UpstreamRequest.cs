@@ -9,5 +9,8 @@ namespace Millrace.Delivery.Relay;
 /// <param name="MayBeHeld">It may be for the future: no second parent is asked, and the first one may take its time.</param>
 /// <param name="AnswerWithin">How long a parent may take for the head, and for each further piece of the body.</param>
 /// <param name="KeepTrying">How long to wait for a parent to come up when none answers; zero gives up at once.</param>
+/// <param name="Range">A viewer's <c>Range</c>, for what is not kept; or null.</param>
+/// <param name="IfRange">Its <c>If-Range</c>, or null.</param>
 internal readonly record struct UpstreamRequest(
-    string Target, string Path, ContentCoding Coding, string? ETag, string Loop, bool MayBeHeld, TimeSpan AnswerWithin, TimeSpan KeepTrying);
+    string Target, string Path, ContentCoding Coding, string? ETag, string Loop, bool MayBeHeld, TimeSpan AnswerWithin, TimeSpan KeepTrying,
+    string? Range = null, string? IfRange = null);

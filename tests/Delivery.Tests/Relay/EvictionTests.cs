@@ -98,20 +98,54 @@ public sealed class EvictionTests
     }
 
     [Fact]
-    public async Task Object_LargerThanTheLimit_IsRefusedAndNotKept()
+    public async Task Object_LargerThanTheLimit_GoesToEachViewerByItselfAndIsNotKept()
     {
         await using var relay = new TestRelay(options => options.MaxObjectBytes = 100_000);
+        byte[] bytes = [.. Enumerable.Range(0, 300_000).Select(index => (byte)index)];
         relay.Parents.Automatic = request =>
         {
-            request.Respond(200, new byte[100_001], TestRelay.Immutable);
+            // A parent that keeps it does ranges itself.
+            if (request.Headers.TryGetValue("Range", out var range) && range == "bytes=100-199")
+                request.Respond(206, bytes[100..200], TestRelay.Immutable, ("ETag", "\"1\""), ("Content-Range", "bytes 100-199/300000"));
+            else
+                request.Respond(200, bytes, TestRelay.Immutable, ("ETag", "\"1\""), ("Content-Type", "video/mp4"));
             return true;
         };
-        Assert.Equal(502, (await relay.TextAsync(TestRelay.Base + "1.m4s")).Response.StatusCode);
+        for (var viewer = 0; viewer < 3; viewer++)
+        {
+            var whole = relay.Get(TestRelay.Base + "1.m4s");
+            Assert.Equal(bytes, await whole.BodyAsync());
+            Assert.Equal((200, 300_000, "video/mp4"), (whole.Response.StatusCode, whole.Response.ContentLength, whole.Response.ContentType));
+        }
+        var part = relay.Get(TestRelay.Base + "1.m4s", change: request => (request.Headers.Range, request.Headers.IfRange) = ("bytes=100-199", "\"1\""));
+        Assert.Equal(bytes[100..200], await part.BodyAsync());
+        Assert.Equal((206, 100, "bytes 100-199/300000", "*"), (part.Response.StatusCode, part.Response.ContentLength, part.Response.Headers.ContentRange.ToString(), part.Response.Headers.AccessControlAllowOrigin.ToString()));
+        // What it is, is known: who holds it or asks for the head alone costs no parent anything.
+        var before = relay.Parents.Requests.Count;
+        var same = relay.Get(TestRelay.Base + "1.m4s", change: request => request.Headers.IfNoneMatch = "\"1\"");
+        var head = relay.Get(TestRelay.Base + "1.m4s", change: request => request.Method = "HEAD");
+        Assert.Empty(await same.BodyAsync());
+        Assert.Empty(await head.BodyAsync());
+        Assert.Equal((304, 200, 300_000), (same.Response.StatusCode, head.Response.StatusCode, head.Response.ContentLength));
+        Assert.Equal((before, 5, 0L), (relay.Parents.Requests.Count, before, relay.Node.Memory.UsedBytes));
 
-        // Without a declared length it shows on the way.
+        // It breaks off on the way: nobody may take that for whole.
         relay.Parents.Automatic = null;
+        var cut = relay.Get(TestRelay.Base + "1.m4s");
+        var pipe = (await relay.Parents.RequestAsync(before)).Begin(TestRelay.Immutable, ("ETag", "\"1\""));
+        await pipe.WriteAsync(bytes.AsMemory(0, 50_000), TestContext.Current.CancellationToken);
+        Assert.Equal(bytes[..50_000], await cut.ReadAsync(50_000));
+        await pipe.CompleteAsync(new IOException("cut"));
+        await cut.Done;
+        Assert.True(cut.WasAborted);
+    }
+
+    [Fact]
+    public async Task Object_ThatGrowsBeyondTheLimit_IsCutAndNotKept()
+    {
+        await using var relay = new TestRelay(options => options.MaxObjectBytes = 100_000);
         var viewer = relay.Get(TestRelay.Base + "2.m4s");
-        var body = (await relay.Parents.RequestAsync(1)).Begin(TestRelay.Immutable);
+        var body = (await relay.Parents.RequestAsync(0)).Begin(TestRelay.Immutable);
         await body.WriteAsync(new byte[100_001], TestContext.Current.CancellationToken);
         await viewer.BodyAsync();
         Assert.True(viewer.WasAborted);
