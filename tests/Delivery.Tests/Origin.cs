@@ -25,7 +25,7 @@ internal sealed class Origin : IDisposable
         DataPath = dataPath ?? directory.FullName;
         Store = new OriginStore(
             options ?? new DeliveryOptions(), dvr ?? new DvrOptions(), retention ?? new RetentionOptions { MinFreeBytes = 0 }, window ?? TimeSpan.FromSeconds(20),
-            DataPath, Time, NullLogger<OriginStore>.Instance, edges);
+            DataPath, Time, NullLogger<OriginStore>.Instance, edges: edges);
         Broadcast = OpenBroadcast("studio-one");
     }
 

@@ -287,7 +287,7 @@ internal static class Serving
         var bytes = new MemoryStream();
         while (bytes.Length < length)
         {
-            using var run = media.Open(stored, (int)bytes.Length, length)!.Value;
+            using var run = media.OpenLocal(stored, (int)bytes.Length, length)!.Value;
             if (run.File is { } file)
             {
                 var buffer = new byte[run.Length];
