@@ -65,16 +65,16 @@ internal static partial class Log
     [LoggerMessage(8206, LogLevel.Warning, "The disk cache in {Path} is not used any more until the next start ({Reason}); parents have everything that was in it")]
     public static partial void DiskCacheFailed(this ILogger logger, string path, string reason);
 
-    [LoggerMessage(8301, LogLevel.Information, "Edge {Edge} is up: viewers may be sent there")]
+    [LoggerMessage(8401, LogLevel.Information, "Edge {Edge} is up: viewers may be sent there")]
     public static partial void EdgeUp(this ILogger logger, string edge);
 
-    [LoggerMessage(8302, LogLevel.Information, "Edge {Edge} drains: viewers go to others")]
+    [LoggerMessage(8402, LogLevel.Information, "Edge {Edge} drains: viewers go to others")]
     public static partial void EdgeDraining(this ILogger logger, string edge);
 
-    [LoggerMessage(8303, LogLevel.Warning, "Edge {Edge} is down ({Reason}): viewers go to others")]
+    [LoggerMessage(8403, LogLevel.Warning, "Edge {Edge} is down ({Reason}): viewers go to others")]
     public static partial void EdgeDown(this ILogger logger, string edge, string reason);
 
-    [LoggerMessage(8304, LogLevel.Information, "This node {What}")]
+    [LoggerMessage(8404, LogLevel.Information, "This node {What}")]
     public static partial void DrainChanged(this ILogger logger, string what);
 
     [LoggerMessage(8201, LogLevel.Warning, "The parent {Parent} is down ({Reason}); its broadcasts go to the other parents")]
