@@ -174,14 +174,17 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     }
 
     /// <summary>
-    /// Deletes an ended broadcast or a clip, and the clips of the broadcast. What was deleted, the broadcast first; empty when there is
-    /// none of that id, or it is on air.
+    /// Deletes an ended broadcast or a clip, and the clips of the broadcast, which may have outlived it. What was deleted; empty when
+    /// there is none of that id, or it is on air.
     /// </summary>
     public IReadOnlyList<BroadcastId> TakeDown(BroadcastId id)
     {
-        if (!Delete(id))
+        if (Find(id.Value) is { IsEnded: false })
             return [];
-        List<BroadcastId> gone = [id];
+        List<BroadcastId> gone = [];
+        if (Delete(id))
+            gone.Add(id);
+        // They may have outlived it.
         foreach (var clip in Replays.ClipsOf(id))
         {
             if (Delete(clip.Id))

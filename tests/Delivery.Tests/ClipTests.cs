@@ -64,6 +64,10 @@ public sealed class ClipTests
         Assert.NotNull(origin.Store.Replays.Find(kept.Id.Value));
         Assert.Equal([kept.Id], origin.Store.TakeDown(kept.Id));
         Assert.NotNull(origin.Store.Replays.Find(other.Value));
+        // One that outlived its broadcast goes with the takedown, too.
+        var last = (await MakeAsync(maker, other, 0, 4)).Clip!;
+        Assert.True(origin.Store.Delete(other));
+        Assert.Equal([last.Id], origin.Store.TakeDown(other));
         Assert.Empty(origin.Store.TakeDown(one));
     }
 

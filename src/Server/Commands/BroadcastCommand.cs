@@ -75,12 +75,14 @@ public static class BroadcastCommand
                     await output.WriteLineAsync($"Broadcast {id} is deleted from this disk, and with the next start from the store.");
                     return 0;
                 }
-                if (!Directory.Exists(directory))
+                // What was taken down is not to stay as a clip; clips may have outlived it.
+                var clips = OriginStore.FindClips(data, id);
+                if (!Directory.Exists(directory) && clips.Count == 0)
                     return await UnknownAsync(error, id);
-                // What was taken down is not to stay as a clip.
-                foreach (var clip in OriginStore.FindClips(data, id))
+                foreach (var clip in clips)
                     Directory.Delete(clip, recursive: true);
-                Directory.Delete(directory, recursive: true);
+                if (Directory.Exists(directory))
+                    Directory.Delete(directory, recursive: true);
                 await output.WriteLineAsync($"Broadcast {id} is deleted.");
                 return 0;
             }
