@@ -288,7 +288,8 @@ public sealed class RecoveryTests
             before?.Invoke(this);
             Arena = new MediaArena(new MediaBlockPool(0));
             Store = new OriginStore(
-                new DeliveryOptions { RecordingFileDuration = TimeSpan.FromSeconds(10), MemorySegments = 2 }, new DvrOptions { Mode = mode, Window = TimeSpan.FromSeconds(100) },
+                // One thread: media that come faster than real time lie in the files in their order.
+                new DeliveryOptions { RecordingFileDuration = TimeSpan.FromSeconds(10), MemorySegments = 2, SpoolThreads = 1 }, new DvrOptions { Mode = mode, Window = TimeSpan.FromSeconds(100) },
                 new RetentionOptions { MinFreeBytes = 0 }, Window, directory.FullName, Time, NullLogger<OriginStore>.Instance);
             recovered = new(() => Assert.Single(Store.TakeRecovered()));
         }

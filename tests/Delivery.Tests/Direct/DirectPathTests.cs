@@ -99,7 +99,7 @@ public sealed class DirectPathTests
         origin.EndSegment(5);
         var answer = Encoding.Latin1.GetString(await TwoPaths.ReadToEndAsync(client));
         Assert.Contains("Transfer-Encoding: chunked", answer, StringComparison.Ordinal);
-        Assert.Contains(Encoding.Latin1.GetString(Origin.BytesOf(5, 3)), answer, StringComparison.Ordinal);
+        Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(5, 3)), TwoPaths.Dechunked(answer), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -123,6 +124,22 @@ internal sealed partial class TwoPaths : IAsyncDisposable
             done += read;
         }
         return bytes;
+    }
+
+    /// <summary>The body of a chunked response (RFC 9112 §7.1), whole.</summary>
+    public static string Dechunked(string answer)
+    {
+        var body = new StringBuilder();
+        var at = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4;
+        while (true)
+        {
+            var line = answer.IndexOf("\r\n", at, StringComparison.Ordinal);
+            var length = int.Parse(answer.AsSpan(at, line - at), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            if (length == 0)
+                return body.ToString();
+            body.Append(answer, line + 2, length);
+            at = line + 2 + length + 2;
+        }
     }
 
     public static string WithoutDate(string answer) => Date().Replace(answer, "Date: now\r\n");
