@@ -217,7 +217,7 @@ internal sealed class S3Bucket : IDisposable
                 IsMissing = fault.ErrorCode is "NoSuchKey" or "NoSuchUpload",
             };
         }
-        catch (Exception fault) when (fault is AmazonClientException or HttpRequestException or IOException)
+        catch (Exception fault) when (fault is AmazonClientException or HttpRequestException or IOException or System.Net.Sockets.SocketException)
         {
             throw new StorageException(fault.Message, fault);
         }
