@@ -56,7 +56,8 @@ internal static class HttpPipeline
             app.Services.GetRequiredService<PlatformApi>().Map(app);
             // Nobody else asks for them, and without an instance their instruments do not exist.
             app.Services.GetRequiredService<IngestMetrics>();
-            app.Services.GetRequiredService<LadderMetrics>();
+            if (roles.HasFlag(NodeRoles.Ingest))
+                app.Services.GetRequiredService<LadderMetrics>();
         }
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.MapFallback(context => TextAsync(context, StatusCodes.Status404NotFound, "Not found.\n"));

@@ -46,13 +46,13 @@ internal sealed class CountingLink : IAsyncDisposable
         targets.Where(pair => pair.Value > 1 && (pair.Key.EndsWith(".m4s", StringComparison.Ordinal) || pair.Key.EndsWith(".mp4", StringComparison.Ordinal)
             || pair.Key.Contains("_HLS_msn=", StringComparison.Ordinal)));
 
+    /// <summary>Cuts the wire; a second time does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
         listener.Stop();
         await accepting;
         await Task.WhenAll(connections);
-        stop.Dispose();
     }
 
     private static bool IsPart(string target) => target.EndsWith(".m4s", StringComparison.Ordinal) && target[(target.LastIndexOf('/') + 1)..].Count(c => c == '.') == 2;
