@@ -157,21 +157,7 @@ public sealed class MediaEndpoint
 
     private static void WriteHead(HttpResponse response, in MediaAnswer answer)
     {
-        response.StatusCode = answer.Status;
-        response.Headers.CacheControl = answer.CacheControl;
-        response.ContentLength = answer.ContentLength;
-        if (answer.ContentType is not null)
-            response.ContentType = answer.ContentType;
-        if (answer.ETag is not null)
-            response.Headers.ETag = answer.ETag;
-        if (answer.ContentRange is not null)
-            response.Headers.ContentRange = answer.ContentRange;
-        if (answer.ContentEncoding is not null)
-            response.Headers.ContentEncoding = answer.ContentEncoding;
-        if (answer.TakesRanges)
-            response.Headers.AcceptRanges = "bytes";
-        if (answer.VariesByEncoding)
-            response.Headers.Vary = "Accept-Encoding";
+        AnswerHead.Write(response, answer);
         DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
     }
 

@@ -1,21 +1,30 @@
 using Microsoft.Win32.SafeHandles;
+using Millrace.Delivery.Relay;
 using Millrace.Packaging;
 
 namespace Millrace.Delivery;
 
 /// <summary>
-/// A run of a media object's bytes and where they are: a slice of a counted chunk in memory, or a range of a spool file.
-/// Holds a reference to either until it is disposed, once, by whoever was handed it.
+/// A run of a media object's bytes and where they are: a slice of a counted chunk in memory, or a range of a file; a reference
+/// to either is held until it is disposed, once, by whoever was handed it. Or a slice of a relay's body, which its user holds.
 /// </summary>
 public readonly struct SegmentBytes : IDisposable
 {
     private readonly MediaChunk? chunk;
+    private readonly RelayBody? body;
     private readonly int skip;
 
     internal SegmentBytes(MediaChunk chunk, int skip, int length)
     {
         this.chunk = chunk;
         this.skip = skip;
+        Length = length;
+    }
+
+    internal SegmentBytes(RelayBody body, int from, int length)
+    {
+        this.body = body;
+        skip = from;
         Length = length;
     }
 
@@ -38,7 +47,7 @@ public readonly struct SegmentBytes : IDisposable
     /// <summary>
     /// The slices in memory, in order; empty when they are in a file. Valid until disposal.
     /// </summary>
-    public Enumerator Slices => new(chunk, skip, Length);
+    public Enumerator Slices => new(chunk, body, skip, Length);
 
     /// <summary>Gives the reference up.</summary>
     public void Dispose()
@@ -51,15 +60,17 @@ public readonly struct SegmentBytes : IDisposable
     public struct Enumerator
     {
         private readonly MediaChunk? chunk;
+        private readonly RelayBody? body;
         private int skip;
         private int left;
         private int index;
 
-        internal Enumerator(MediaChunk? chunk, int skip, int length)
+        internal Enumerator(MediaChunk? chunk, RelayBody? body, int skip, int length)
         {
             this.chunk = chunk;
+            this.body = body;
             this.skip = skip;
-            left = chunk is null ? 0 : length;
+            left = chunk is null && body is null ? 0 : length;
             index = -1;
             Current = default;
         }
@@ -73,6 +84,13 @@ public readonly struct SegmentBytes : IDisposable
         /// <summary>Goes to the next slice that is not empty.</summary>
         public bool MoveNext()
         {
+            if (body is not null && left > 0)
+            {
+                Current = body.At(skip, skip + left);
+                skip += Current.Length;
+                left -= Current.Length;
+                return true;
+            }
             while (left > 0)
             {
                 var slice = chunk!.Slices[++index].Memory;

@@ -24,7 +24,7 @@ internal enum SegmentPlace
 }
 
 /// <summary>One segment of one rendition: its bytes and where they are. Guarded by its rendition's lock.</summary>
-internal sealed class StoredSegment : ISpoolWork
+internal sealed class StoredSegment : ISpoolWork, IMediaBody
 {
     private readonly List<MediaChunk> chunks = [];
     private List<RecordedPart>? running = [];
@@ -140,6 +140,29 @@ internal sealed class StoredSegment : ISpoolWork
         return chunks[part].TryAddReference()
             ? new SegmentBytes(chunks[part], from - begin, Math.Min(to, begin + chunks[part].Length) - from)
             : null;
+    }
+
+    /// <inheritdoc/>
+    BodyTurn IMediaBody.TryOpenNow(int from, int to, out SegmentBytes piece)
+    {
+        piece = default;
+        if (!Rendition.TryOpenNow(this, from, to, out var opened))
+            return BodyTurn.Cold;
+        piece = opened.GetValueOrDefault();
+        // Gone: the reader was slower than the window.
+        return opened is null ? BodyTurn.Gone : BodyTurn.Ready;
+    }
+
+    /// <inheritdoc/>
+    ValueTask<SegmentBytes?> IMediaBody.OpenAsync(int from, int to) => Rendition.OpenAsync(this, from, to);
+
+    /// <inheritdoc/>
+    Task IMediaBody.WaitBeyondAsync(long position) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    void IMediaBody.Release()
+    {
+        // The rendition's; a piece that is being sent has its own reference.
     }
 
     /// <summary>The spooler will write it.</summary>

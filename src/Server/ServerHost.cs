@@ -12,6 +12,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Millrace.Delivery;
+using Millrace.Delivery.Relay;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
 using Millrace.Server.Tls;
@@ -112,20 +113,26 @@ public static class ServerHost
                 address = IPAddress.Any;
             kestrel.Listen(new SecureEndPoint(address, secure));
         });
-        // Only an origin's store has what it answers.
-        var isDirect = roles.HasFlag(NodeRoles.Origin) && options.DirectMedia && DirectTransport.IsSupported;
+        // A node that only takes streams in answers no media.
+        var isDirect = (roles.HasFlag(NodeRoles.Origin) || roles == NodeRoles.Relay) && options.DirectMedia && DirectTransport.IsSupported;
         var limits = new DirectLimits(options.MaxConnections, options.KeepAlive, options.HeaderTimeout);
         // The transport that is registered last is asked first.
         if (isDirect)
-            AddDirect(builder.Services, limits);
+            AddDirect(builder.Services, limits, roles);
+        // Through TLS a relay's are Kestrel's.
         if (options.Tls.Listens() is not null)
-            AddSecure(builder.Services, options.Tls, limits, isDirect);
+            AddSecure(builder.Services, options.Tls, limits, isDirect && roles != NodeRoles.Relay);
     }
 
-    private static void AddDirect(IServiceCollection services, DirectLimits limits) =>
-        services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
-            provider.GetRequiredService<OriginStore>(), limits, provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<IMemoryPoolFactory<byte>>(), provider.GetRequiredService<ILoggerFactory>()));
+    private static void AddDirect(IServiceCollection services, DirectLimits limits, NodeRoles roles) =>
+        services.AddSingleton<IConnectionListenerFactory>(provider =>
+        {
+            var (time, pools, loggers) = (provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<IMemoryPoolFactory<byte>>(), provider.GetRequiredService<ILoggerFactory>());
+            return roles == NodeRoles.Relay
+                ? new DirectTransport(provider.GetRequiredService<RelayNode>(), limits, time, pools, loggers)
+                : new DirectTransport(provider.GetRequiredService<OriginStore>(), limits, time, pools, loggers);
+        });
 
     private static void AddSecure(IServiceCollection services, TlsOptions options, DirectLimits limits, bool isDirect) =>
         services.AddSingleton<IConnectionListenerFactory>(provider =>

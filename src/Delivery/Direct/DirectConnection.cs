@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Http;
-using Millrace.Timeline;
 
 namespace Millrace.Delivery;
 
@@ -17,6 +16,9 @@ internal enum DirectState
 
     /// <summary>Its response waits for the socket, or for its turn.</summary>
     Sending,
+
+    /// <summary>Its response waits for bytes that are still on their way to this node.</summary>
+    Starved,
 
     /// <summary>A pool thread sends for it what the disk has to bring first.</summary>
     Cold,
@@ -44,10 +46,9 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     private const int MaxTurns = 16;
 
     private Outgoing? outgoing;
-    private MediaHold? hold;
+    private IHeldRequest? held;
     private CancellationTokenSource? limit;
     private Task waiting = Task.CompletedTask;
-    private TimelineWait wait;
     private volatile bool isWaitOver;
     private PushResult coldResult;
     private long since;
@@ -116,6 +117,11 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             case DirectState.Sending:
                 Push();
                 break;
+            case DirectState.Starved when isWaitOver:
+                State = DirectState.Sending;
+                since = loop.Now;
+                Push();
+                break;
             case DirectState.Gone:
                 limit?.Dispose();
                 limit = null;
@@ -158,6 +164,8 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             return;
         State = DirectState.Gone;
         limit?.Cancel();
+        held?.Leave();
+        held = null;
         Release();
         loop.Forget(this);
         LinuxCalls.Close(descriptor);
@@ -213,24 +221,19 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         }
         looks = 0;
         var request = head.ToRequest(loop.Scratch.Text);
-        // A name that says nothing to us may say something to others; a sprite sheet's or a download's bytes are read from a disk,
-        // and how a viewer is steered depends on who asks.
-        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside || path.IsSteering)
+        switch (loop.Listener.Media.Begin(request, out var answer, out held))
         {
-            HandOver();
-            return;
+            case MediaTurn.Answered:
+                Answer(head, received, answer);
+                break;
+            case MediaTurn.Held:
+                if (!TryHold())
+                    EndHold(request, head, received);
+                break;
+            default:
+                HandOver();
+                break;
         }
-        // What is not there, or not open, is Kestrel's to say or to open.
-        if (loop.Listener.Decisions.Find(path, out _) is not { } broadcast)
-        {
-            HandOver();
-            return;
-        }
-        broadcast.Touch();
-        if (MediaDecisions.TryAnswer(request, path, broadcast, out var answer, out var first))
-            Answer(head, received, answer);
-        else if (!TryHold(first, out var already))
-            Answer(head, received, MediaDecisions.After(request, first, already));
     }
 
     /// <summary>Looks at what has been received. Incomplete with nothing received: there is nothing to do now.</summary>
@@ -255,8 +258,8 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
 
     private void Answer(in RequestHead head, int received, in MediaAnswer answer)
     {
-        // Of unknown length, or too long a playlist for one piece.
-        if (answer.IsRunning || answer.Pieces is { Length: > 1 })
+        outgoing = loop.Scratch.Take();
+        if (!outgoing.TryBegin(answer, withBody: !head.IsHead, loop.Scratch.Date, head.Closes || loop.IsDraining, loop.Listener.Media.SentBytes))
         {
             HandOver();
             return;
@@ -267,9 +270,6 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             return;
         }
         isReadable |= received > head.Length;
-        DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
-        outgoing = loop.Scratch.Take();
-        outgoing.Begin(answer, withBody: !head.IsHead, loop.Scratch.Date, head.Closes || loop.IsDraining);
         State = DirectState.Sending;
         since = loop.Now;
         acknowledged = 0;
@@ -299,6 +299,11 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
                 State = DirectState.Cold;
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 break;
+            case PushResult.Starved:
+                State = DirectState.Starved;
+                isWaitOver = false;
+                waiting = WaitAsync(outgoing.WaitAsync());
+                break;
             case PushResult.Failed:
                 Dispose();
                 break;
@@ -315,8 +320,10 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             DeliveryMetrics.CountResponse(outgoing.Kind, refused.Status);
             var closes = outgoing.Closes;
             outgoing.Clear();
-            outgoing.Begin(refused, withBody: true, loop.Scratch.Date, closes);
-            Push();
+            if (outgoing.TryBegin(refused, withBody: true, loop.Scratch.Date, closes, loop.Listener.Media.SentBytes))
+                Push();
+            else
+                Dispose();
         }
         else if (isDoomed || coldResult == PushResult.Failed)
             Dispose();
@@ -325,31 +332,24 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             Push();
     }
 
-    /// <summary>True when it waits now; false when there is nothing to wait for, with the result.</summary>
-    private bool TryHold(MediaHold first, out TimelineWait already)
+    /// <summary>True when it waits now; false when there is nothing to wait for.</summary>
+    private bool TryHold()
     {
-        already = default;
-        limit = new CancellationTokenSource(first.Limit, loop.Time);
-        var pending = first.WaitAsync(limit.Token);
+        limit = held!.Longest is { } longest ? new CancellationTokenSource(longest, loop.Time) : new CancellationTokenSource();
+        var pending = held.WaitAsync(limit.Token);
         if (pending.IsCompleted)
-        {
-            already = pending.Result;
-            limit.Dispose();
-            limit = null;
             return false;
-        }
-        hold = first;
         isWaitOver = false;
         State = DirectState.Held;
-        waiting = WaitAsync(pending);
+        waiting = WaitAsync(pending.AsTask());
         if (isPeerDone)
             Dispose();
         return true;
     }
 
-    private async Task WaitAsync(ValueTask<TimelineWait> pending)
+    private async Task WaitAsync(Task pending)
     {
-        wait = await pending.ConfigureAwait(false);
+        await pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         isWaitOver = true;
         loop.Post(this);
     }
@@ -357,19 +357,29 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     /// <summary>The wait is over: the request is still where it was.</summary>
     private void EndHold()
     {
-        limit!.Dispose();
-        limit = null;
         State = DirectState.Idle;
         if (Look(out var received, out var head) == HeadStatus.Complete)
-            Answer(head, received, MediaDecisions.After(head.ToRequest(loop.Scratch.Text), hold!, wait));
+            EndHold(head.ToRequest(loop.Scratch.Text), head, received);
         else
             Dispose();
-        hold = null;
+    }
+
+    private void EndHold(in MediaRequest request, in RequestHead head, int received)
+    {
+        limit!.Dispose();
+        limit = null;
+        var over = held!;
+        held = null;
+        if (over.TryAnswer(request, out var answer))
+            Answer(head, received, answer);
+        else
+            HandOver();
     }
 
     private void HandOver()
     {
         State = DirectState.Gone;
+        Release();
         loop.Forget(this);
         loop.Listener.HandOver(descriptor);
     }

@@ -27,18 +27,18 @@ internal sealed class DirectListener : IConnectionListener
     private CancellationToken deadline = new(canceled: true);
 
     /// <param name="socket">Listens already.</param>
-    /// <param name="decisions">What media requests are answered with.</param>
+    /// <param name="media">What media requests are answered with.</param>
     /// <param name="limits">What a connection may do.</param>
     /// <param name="time">The clock.</param>
     /// <param name="pool">For Kestrel's connections. Disposed with the listener.</param>
     /// <param name="loggers">For the loops, and for Kestrel's connections.</param>
     public DirectListener(
-        Socket socket, MediaDecisions decisions, DirectLimits limits, TimeProvider time, MemoryPool<byte> pool, ILoggerFactory loggers)
+        Socket socket, IMediaSource media, DirectLimits limits, TimeProvider time, MemoryPool<byte> pool, ILoggerFactory loggers)
     {
         this.pool = new PoolFeature(pool);
         this.socket = socket;
         this.limits = limits;
-        Decisions = decisions;
+        Media = media;
         EndPoint = socket.LocalEndPoint!;
         factory = new SocketConnectionContextFactory(
             new SocketConnectionFactoryOptions(), loggers.CreateLogger("Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets"));
@@ -55,7 +55,7 @@ internal sealed class DirectListener : IConnectionListener
     public EndPoint EndPoint { get; }
 
     /// <summary>What media requests are answered with.</summary>
-    public MediaDecisions Decisions { get; }
+    public IMediaSource Media { get; }
 
     /// <summary>A connection was accepted: it gets a loop, unless there are too many.</summary>
     public void Accepted(int descriptor)

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
+using Millrace.Delivery.Relay;
 
 namespace Millrace.Delivery;
 
@@ -14,21 +15,33 @@ public sealed class DirectTransport : IConnectionListenerFactory, IConnectionLis
 {
     private const int Backlog = 512;
 
-    private readonly MediaDecisions decisions;
+    private readonly IMediaSource media;
     private readonly DirectLimits limits;
     private readonly TimeProvider time;
     private readonly IMemoryPoolFactory<byte> pools;
     private readonly ILoggerFactory loggers;
 
+    /// <summary>In front of an origin's store.</summary>
     /// <param name="store">Whose media they are.</param>
     /// <param name="limits">What a connection may do.</param>
     /// <param name="time">The clock.</param>
     /// <param name="pools">Kestrel's own, for the connections that it gets.</param>
     /// <param name="loggers">Where a connection's fault is said.</param>
     public DirectTransport(OriginStore store, DirectLimits limits, TimeProvider time, IMemoryPoolFactory<byte> pools, ILoggerFactory loggers)
+        : this(new OriginMedia(new MediaDecisions(store, time)), limits, time, pools, loggers)
+    {
+    }
+
+    /// <summary>In front of a relay's cache.</summary>
+    public DirectTransport(RelayNode relay, DirectLimits limits, TimeProvider time, IMemoryPoolFactory<byte> pools, ILoggerFactory loggers)
+        : this(new RelayMedia(relay), limits, time, pools, loggers)
+    {
+    }
+
+    private DirectTransport(IMediaSource media, DirectLimits limits, TimeProvider time, IMemoryPoolFactory<byte> pools, ILoggerFactory loggers)
     {
         this.pools = pools;
-        decisions = new MediaDecisions(store, time);
+        this.media = media;
         this.limits = limits;
         this.time = time;
         this.loggers = loggers;
@@ -56,6 +69,6 @@ public sealed class DirectTransport : IConnectionListenerFactory, IConnectionLis
         socket.NoDelay = true;
         socket.Blocking = false;
         socket.Listen(Backlog);
-        return new ValueTask<IConnectionListener>(new DirectListener(socket, decisions, limits, time, pools.Create(), loggers));
+        return new ValueTask<IConnectionListener>(new DirectListener(socket, media, limits, time, pools.Create(), loggers));
     }
 }

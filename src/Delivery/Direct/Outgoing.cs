@@ -1,5 +1,8 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text.Unicode;
 
 namespace Millrace.Delivery;
 
@@ -18,12 +21,15 @@ internal enum PushResult
     /// <summary>The disk would have to turn for what comes next: <see cref="Outgoing.PushColdAsync"/> on a thread that may wait.</summary>
     Cold,
 
+    /// <summary>What comes next is still on its way: <see cref="Outgoing.WaitAsync"/>.</summary>
+    Starved,
+
     /// <summary>The connection is gone, or the media are.</summary>
     Failed,
 }
 
 /// <summary>
-/// A response on its way into a socket: its head, then bytes of a playlist or a run of a segment. Holds one piece of the
+/// A response on its way into a socket: its head, then bytes of a playlist or a run of a body. Holds one piece of an origin's
 /// segment at a time, however slowly it is read. Used by one thread at a time; reused after <see cref="Clear"/>.
 /// </summary>
 internal sealed class Outgoing
@@ -34,13 +40,21 @@ internal sealed class Outgoing
     // What is asked of the page cache at a time: it fills and empties in runs of this order.
     private const int FileRunBytes = 512 * 1024;
 
-    private readonly byte[] head = GC.AllocateUninitializedArray<byte>(ResponseHead.MaxBytes, pinned: true);
+    // Behind a head a chunk's: "\r\n", eight digits, "\r\n" (RFC 9112 §7.1).
+    private const int FrameBytes = 12;
+
+    private readonly byte[] head = GC.AllocateUninitializedArray<byte>(ResponseHead.MaxBytes + FrameBytes, pinned: true);
     private int headLength;
     private int headDone;
     private ReadOnlyMemory<byte> bytes;
-    private StoredSegment? segment;
+    private IMediaBody? body;
     private int from;
     private int to;
+    private bool isChunked;
+    private bool isFirstChunk;
+    private Counter<long>? counter;
+    private long sentBody;
+    private long counted;
     private SegmentBytes piece;
     private bool hasPiece;
     private int pieceDone;
@@ -51,25 +65,32 @@ internal sealed class Outgoing
     /// <summary>What it is a response to.</summary>
     public MediaObject Kind { get; private set; }
 
-    /// <summary>Not one piece of its segment was opened.</summary>
-    public bool IsUnsent => !hasPiece && segment is not null;
+    /// <summary>Not one piece of its body was opened.</summary>
+    public bool IsUnsent => !hasPiece && body is not null;
 
     /// <summary>Bytes that the kernel has taken so far.</summary>
     public long Pushed { get; private set; }
 
-    /// <summary>Begins a response.</summary>
-    public void Begin(in MediaAnswer answer, bool withBody, ReadOnlySpan<byte> date, bool closes)
+    /// <summary>Begins a response. False when it is not for this path; the body is released then as at any end.</summary>
+    public bool TryBegin(in MediaAnswer answer, bool withBody, ReadOnlySpan<byte> date, bool closes, Counter<long> sentBytes)
     {
-        headLength = ResponseHead.Write(head, answer, date, closes);
+        body = (IMediaBody?)answer.Segment ?? answer.Body;
+        var hasBody = withBody && answer.HasBody;
+        isChunked = hasBody && answer.ContentLength is null;
+        if (!ResponseHead.TryWrite(head.AsSpan(0, ResponseHead.MaxBytes), answer, isChunked, date, closes, out headLength))
+            return false;
+        isFirstChunk = true;
         headDone = 0;
         Closes = closes;
         Kind = answer.Kind;
         Pushed = 0;
-        if (!withBody || !answer.HasBody)
-            return;
+        counter = sentBytes;
+        sentBody = counted = 0;
+        if (!hasBody)
+            return true;
         bytes = answer.Pieces is [var only] ? only : default;
-        segment = answer.Segment;
-        (from, to) = (answer.From, answer.To);
+        (from, to) = body is null ? (0, 0) : (answer.From, answer.To);
+        return true;
     }
 
     /// <summary>Gives the socket what it takes now. Never waits.</summary>
@@ -77,12 +98,13 @@ internal sealed class Outgoing
     /// <param name="slices">Room for <see cref="LinuxCalls.MaxSlices"/>.</param>
     public unsafe PushResult Push(int descriptor, LinuxCalls.Slice* slices)
     {
-        var before = Pushed;
         var result = PushTurn(descriptor, slices);
-        if (Pushed > before)
-            DeliveryMetrics.SentBytes.Add(Math.Max(0, Pushed - headLength) - Math.Max(0, before - headLength));
+        Count();
         return result;
     }
+
+    /// <summary>After <see cref="PushResult.Starved"/>: ends when there may be more.</summary>
+    public Task WaitAsync() => body!.WaitBeyondAsync(from);
 
     /// <summary>Opens the file, or sends a run of it, waiting for the disk or the archive; then it goes on with <see cref="Push"/>.</summary>
     /// <returns>Done when that helped, Blocked or Failed.</returns>
@@ -90,30 +112,52 @@ internal sealed class Outgoing
     {
         if (hasPiece)
             return SendFile(descriptor, Math.Min(FileRunBytes, piece.Length - pieceDone));
-        return TryTake(await segment!.Rendition.OpenAsync(segment, from, to).ConfigureAwait(false)) ? PushResult.Done : PushResult.Failed;
+        if (await body!.OpenAsync(from, to).ConfigureAwait(false) is not { } opened)
+            return PushResult.Failed;
+        Take(opened);
+        return PushResult.Done;
     }
 
     /// <summary>Lets go of everything.</summary>
     public void Clear()
     {
+        Count();
         if (hasPiece)
             piece.Dispose();
         hasPiece = false;
         piece = default;
         bytes = default;
-        segment = null;
+        body?.Release();
+        body = null;
         from = to = 0;
     }
 
-    // False: the reader was slower than the window.
-    private bool TryTake(SegmentBytes? next)
+    private void Count()
     {
-        if (next is not { } opened)
-            return false;
-        piece = opened;
+        if (sentBody > counted)
+            counter!.Add(sentBody - counted);
+        counted = sentBody;
+    }
+
+    private void Take(SegmentBytes next)
+    {
+        piece = next;
         hasPiece = true;
         pieceDone = 0;
-        return true;
+        if (isChunked)
+            Frame(next.Length);
+    }
+
+    // A chunk's head stands behind what is left of the response's own; 0 is the last chunk with the end of all.
+    private void Frame(int length)
+    {
+        if (headDone == headLength)
+            headDone = headLength = 0;
+        var space = head.AsSpan(headLength);
+        if (!Utf8.TryWrite(space, CultureInfo.InvariantCulture, $"{(isFirstChunk ? "" : "\r\n")}{length:x}\r\n{(length == 0 ? "\r\n" : "")}", out var written))
+            throw new InvalidOperationException("A chunk's head has no room.");
+        headLength += written;
+        isFirstChunk = false;
     }
 
     private unsafe PushResult PushTurn(int descriptor, LinuxCalls.Slice* slices)
@@ -123,10 +167,25 @@ internal sealed class Outgoing
         {
             if (!hasPiece && from < to)
             {
-                if (!segment!.Rendition.TryOpenNow(segment, from, to, out var next))
-                    return PushResult.Cold;
-                if (!TryTake(next))
-                    return PushResult.Failed;
+                switch (body!.TryOpenNow(from, to, out var next))
+                {
+                    case BodyTurn.Ready:
+                        Take(next);
+                        break;
+                    case BodyTurn.Cold:
+                        return PushResult.Cold;
+                    case BodyTurn.Later when headDone == headLength:
+                        return PushResult.Starved;
+                    case BodyTurn.Later:
+                        // The head goes ahead.
+                        break;
+                    case BodyTurn.Done when isChunked:
+                        to = from;
+                        Frame(0);
+                        break;
+                    default:
+                        return PushResult.Failed;
+                }
             }
             PushResult result;
             if (headDone < headLength || !bytes.IsEmpty || (hasPiece && piece.File is null))
@@ -157,7 +216,8 @@ internal sealed class Outgoing
     {
         var count = 0;
         nint wanted = 0;
-        var more = hasPiece && (piece.File is not null || from + piece.Length < to);
+        // What is still on its way does not hold back what is here.
+        var more = hasPiece && (piece.File is not null || (body is StoredSegment && from + piece.Length < to));
         fixed (byte* pinned = bytes.Span)
         {
             if (headDone < headLength)
@@ -223,6 +283,7 @@ internal sealed class Outgoing
         var ofHead = Math.Min(count, headLength - headDone);
         headDone += ofHead;
         count -= ofHead;
+        sentBody += count;
         var ofBytes = Math.Min(count, bytes.Length);
         bytes = bytes[ofBytes..];
         count -= ofBytes;

@@ -63,6 +63,9 @@ internal readonly ref struct RequestHead
     /// <summary>If-None-Match; empty when it is not there, as the following.</summary>
     public ReadOnlySpan<byte> IfNoneMatch { get; private init; }
 
+    /// <summary>If-Modified-Since.</summary>
+    public ReadOnlySpan<byte> IfModifiedSince { get; private init; }
+
     /// <summary>Range.</summary>
     public ReadOnlySpan<byte> Range { get; private init; }
 
@@ -71,6 +74,9 @@ internal readonly ref struct RequestHead
 
     /// <summary>Accept-Encoding.</summary>
     public ReadOnlySpan<byte> AcceptEncoding { get; private init; }
+
+    /// <summary>CDN-Loop.</summary>
+    public ReadOnlySpan<byte> Loop { get; private init; }
 
     /// <summary>Reads a head from the beginning of what a connection brought.</summary>
     public static HeadStatus TryRead(ReadOnlySpan<byte> input, out RequestHead head)
@@ -112,9 +118,11 @@ internal readonly ref struct RequestHead
             Path = path,
             Query = query,
             IfNoneMatch = fields.IfNoneMatch,
+            IfModifiedSince = fields.IfModifiedSince,
             Range = fields.Range,
             IfRange = fields.IfRange,
             AcceptEncoding = fields.AcceptEncoding,
+            Loop = fields.Loop,
         };
         return HeadStatus.Complete;
     }
@@ -125,10 +133,12 @@ internal readonly ref struct RequestHead
         Path = Widen(Path, ref space),
         Query = Widen(Query, ref space),
         IfNoneMatch = Widen(IfNoneMatch, ref space),
+        IfModifiedSince = Widen(IfModifiedSince, ref space),
         Range = Widen(Range, ref space),
         HasIfRange = !IfRange.IsEmpty,
         IfRange = Widen(IfRange, ref space),
         AcceptEncoding = Widen(AcceptEncoding, ref space),
+        Loop = Widen(Loop, ref space),
     };
 
     private static ReadOnlySpan<char> Widen(scoped ReadOnlySpan<byte> ascii, scoped ref Span<char> space)
@@ -143,9 +153,11 @@ internal readonly ref struct RequestHead
     {
         public bool Closes;
         public ReadOnlySpan<byte> IfNoneMatch;
+        public ReadOnlySpan<byte> IfModifiedSince;
         public ReadOnlySpan<byte> Range;
         public ReadOnlySpan<byte> IfRange;
         public ReadOnlySpan<byte> AcceptEncoding;
+        public ReadOnlySpan<byte> Loop;
         private bool hasConnection;
         private bool hasHost;
 
@@ -198,6 +210,8 @@ internal readonly ref struct RequestHead
                     return false;
                 case 7 when Is(name, "upgrade"u8):
                     return false;
+                case 8 when Is(name, "cdn-loop"u8):
+                    return TrySet(ref Loop, value);
                 case 8 when Is(name, "if-range"u8):
                     return TrySet(ref IfRange, value);
                 case 10 when Is(name, "connection"u8):
@@ -217,6 +231,8 @@ internal readonly ref struct RequestHead
                     return TrySet(ref AcceptEncoding, value);
                 case 16 when Is(name, "proxy-connection"u8):
                     return false;
+                case 17 when Is(name, "if-modified-since"u8):
+                    return TrySet(ref IfModifiedSince, value);
                 case 17 when Is(name, "transfer-encoding"u8):
                     return false;
                 default:

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 
@@ -6,21 +7,23 @@ namespace Millrace.Delivery;
 /// <summary>The head of a response as bytes: those that Kestrel sends for the same <see cref="MediaAnswer"/>, in its order.</summary>
 internal static class ResponseHead
 {
-    /// <summary>Longer than any: every field has a bounded value.</summary>
+    /// <summary>Longer than any of an origin's; a relay's parents may say more than that.</summary>
     public const int MaxBytes = 1024;
 
     private static readonly byte[] Access = Text(OpenHeaders.Access);
     private static readonly byte[] Others = Text(OpenHeaders.Others);
 
-    /// <summary>Writes one.</summary>
+    /// <summary>Writes one. False when it is not one of these: too long, or with a status or characters that are Kestrel's to judge.</summary>
     /// <param name="space">Of <see cref="MaxBytes"/>.</param>
-    /// <param name="answer">What was decided; not a running segment, whose length nobody knows.</param>
-    /// <param name="date">The value of Date.</param>
+    /// <param name="answer">What was decided; not an origin's running segment.</param>
+    /// <param name="isChunked">Its body has no known length (RFC 9112 §7.1).</param>
+    /// <param name="date">The value of Date, unless the answer has one.</param>
     /// <param name="closes">The connection ends with this response.</param>
-    /// <returns>Bytes written.</returns>
-    public static int Write(Span<byte> space, in MediaAnswer answer, ReadOnlySpan<byte> date, bool closes)
+    /// <param name="written">Bytes written.</param>
+    public static bool TryWrite(Span<byte> space, in MediaAnswer answer, bool isChunked, ReadOnlySpan<byte> date, bool closes, out int written)
     {
         var writer = new Writer(space);
+        var relayed = answer.Relayed;
         writer.Add(answer.Status switch
         {
             200 => "HTTP/1.1 200 OK\r\n"u8,
@@ -29,9 +32,17 @@ internal static class ResponseHead
             400 => "HTTP/1.1 400 Bad Request\r\n"u8,
             404 => "HTTP/1.1 404 Not Found\r\n"u8,
             416 => "HTTP/1.1 416 Range Not Satisfiable\r\n"u8,
+            410 => "HTTP/1.1 410 Gone\r\n"u8,
+            500 => "HTTP/1.1 500 Internal Server Error\r\n"u8,
+            502 => "HTTP/1.1 502 Bad Gateway\r\n"u8,
             503 => "HTTP/1.1 503 Service Unavailable\r\n"u8,
-            _ => throw new InvalidOperationException($"No media answer has status {answer.Status}."),
+            504 => "HTTP/1.1 504 Gateway Timeout\r\n"u8,
+            508 => "HTTP/1.1 508 Loop Detected\r\n"u8,
+            _ => default,
         });
+        written = writer.Written;
+        if (written == 0)
+            return false;
         if (answer.ContentLength is { } length)
         {
             writer.Add("Content-Length: "u8);
@@ -41,21 +52,38 @@ internal static class ResponseHead
         if (closes)
             writer.Add("Connection: close\r\n"u8);
         writer.Add("Content-Type: "u8, answer.ContentType);
-        writer.Add("Date: "u8);
-        writer.Add(date);
-        writer.Add("\r\n"u8);
+        if (relayed?.Date is { } said)
+        {
+            writer.Add("Date: "u8, said);
+        }
+        else
+        {
+            writer.Add("Date: "u8);
+            writer.Add(date);
+            writer.Add("\r\n"u8);
+        }
         if (answer.TakesRanges)
             writer.Add("Accept-Ranges: bytes\r\n"u8);
         writer.Add(Access);
+        writer.Add("Age: "u8, relayed?.Age);
         writer.Add("Cache-Control: "u8, answer.CacheControl);
         writer.Add("Content-Encoding: "u8, answer.ContentEncoding);
         writer.Add("Content-Range: "u8, answer.ContentRange);
         writer.Add("ETag: "u8, answer.ETag);
+        writer.Add("Last-Modified: "u8, relayed?.LastModified);
+        writer.Add("Retry-After: "u8, relayed?.RetryAfter);
+        if (isChunked)
+            writer.Add("Transfer-Encoding: chunked\r\n"u8);
         if (answer.VariesByEncoding)
             writer.Add("Vary: Accept-Encoding\r\n"u8);
+        writer.Add("Vary: "u8, relayed?.Vary);
+        writer.Add("Warning: "u8, relayed?.Warning);
         writer.Add(Others);
+        writer.Add("Content-Disposition: "u8, answer.ContentDisposition);
+        writer.Add("Cache-Status: "u8, relayed?.CacheStatus);
         writer.Add("\r\n"u8);
-        return writer.Written;
+        written = writer.Written;
+        return writer.IsGood;
     }
 
     private static byte[] Text(IReadOnlyList<(string Name, string Value)> headers) =>
@@ -67,16 +95,20 @@ internal static class ResponseHead
 
         public int Written { get; private set; }
 
+        /// <summary>Everything has found room, and is plain.</summary>
+        public bool IsGood { get; private set; } = true;
+
         public void Add(ReadOnlySpan<byte> bytes)
         {
-            bytes.CopyTo(space[Written..]);
-            Written += bytes.Length;
+            if (bytes.TryCopyTo(space[Written..]))
+                Written += bytes.Length;
+            else
+                IsGood = false;
         }
 
         public void Add(long number)
         {
-            if (!Utf8Formatter.TryFormat(number, space[Written..], out var written))
-                throw new InvalidOperationException("A response's head is too long.");
+            IsGood &= Utf8Formatter.TryFormat(number, space[Written..], out var written);
             Written += written;
         }
 
@@ -86,7 +118,8 @@ internal static class ResponseHead
             if (value is null)
                 return;
             Add(name);
-            Written += Encoding.ASCII.GetBytes(value, space[Written..]);
+            IsGood &= Ascii.FromUtf16(value, space[Written..], out var written) == OperationStatus.Done && !value.AsSpan().ContainsAnyExceptInRange(' ', '~');
+            Written += written;
             Add("\r\n"u8);
         }
     }

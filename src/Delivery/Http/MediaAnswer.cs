@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace Millrace.Delivery;
 
 /// <summary>
-/// An answer as it was decided, once for every way out: status, headers and what the body is. It holds no reference to
-/// media; whoever sends the body opens it piece by piece, and sends none to a HEAD (<see cref="HasBody"/>).
+/// An answer as it was decided, once for every way out: status, headers and what the body is. An origin's holds no reference
+/// to media: whoever sends the body opens it piece by piece, and sends none to a HEAD (<see cref="HasBody"/>).
 /// </summary>
 internal readonly record struct MediaAnswer
 {
@@ -20,8 +20,8 @@ internal readonly record struct MediaAnswer
     /// <summary>Content-Length; null when there is none, or when the length is not known yet.</summary>
     public long? ContentLength { get; init; }
 
-    /// <summary>Cache-Control.</summary>
-    public string CacheControl { get; init; }
+    /// <summary>Cache-Control; null only when a relay's parent sent none.</summary>
+    public string? CacheControl { get; init; }
 
     /// <summary>ETag, or null.</summary>
     public string? ETag { get; init; }
@@ -31,6 +31,9 @@ internal readonly record struct MediaAnswer
 
     /// <summary>Content-Encoding, or null.</summary>
     public string? ContentEncoding { get; init; }
+
+    /// <summary>Content-Disposition, or null.</summary>
+    public string? ContentDisposition { get; init; }
 
     /// <summary>Accept-Ranges: bytes.</summary>
     public bool TakesRanges { get; init; }
@@ -44,15 +47,21 @@ internal readonly record struct MediaAnswer
     /// <summary>The segment of which bytes are sent, or null.</summary>
     public StoredSegment? Segment { get; init; }
 
-    /// <summary>First byte of the segment that is sent.</summary>
+    /// <summary>The other body of which bytes are sent, or null: a relay's.</summary>
+    public IMediaBody? Body { get; init; }
+
+    /// <summary>First byte of the segment or body that is sent.</summary>
     public int From { get; init; }
 
-    /// <summary>The byte behind the last one that is sent.</summary>
+    /// <summary>The byte behind the last one that is sent; <see cref="int.MaxValue"/>: up to its end, which nobody knows yet.</summary>
     public int To { get; init; }
 
     /// <summary>Whether a body belongs to it at all; one that answers a HEAD is left out nevertheless.</summary>
-    public bool HasBody => Status != StatusCodes.Status304NotModified && (IsRunning || ContentLength > 0);
+    public bool HasBody => Status != StatusCodes.Status304NotModified && (IsRunning || ContentLength > 0 || (ContentLength is null && Body is not null));
 
     /// <summary>The segment grows while it is sent: the body ends with the segment.</summary>
     public bool IsRunning { get; init; }
+
+    /// <summary>The fields that only a relay's answer has, or null.</summary>
+    public RelayFields? Relayed { get; init; }
 }

@@ -17,6 +17,9 @@ internal readonly ref struct MediaRequest
     /// <summary>If-None-Match.</summary>
     public ReadOnlySpan<char> IfNoneMatch { get; init; }
 
+    /// <summary>If-Modified-Since.</summary>
+    public ReadOnlySpan<char> IfModifiedSince { get; init; }
+
     /// <summary>Range.</summary>
     public ReadOnlySpan<char> Range { get; init; }
 
@@ -29,6 +32,9 @@ internal readonly ref struct MediaRequest
     /// <summary>Accept-Encoding.</summary>
     public ReadOnlySpan<char> AcceptEncoding { get; init; }
 
+    /// <summary>CDN-Loop (RFC 8586).</summary>
+    public ReadOnlySpan<char> Loop { get; init; }
+
     /// <summary>The request that Kestrel has read.</summary>
     public static MediaRequest Of(HttpRequest request)
     {
@@ -39,10 +45,12 @@ internal readonly ref struct MediaRequest
             Path = request.Path.Value,
             Query = query is { Length: > 1 } ? query.AsSpan(1) : default,
             IfNoneMatch = headers.IfNoneMatch.ToString(),
+            IfModifiedSince = headers.IfModifiedSince.ToString(),
             Range = headers.Range.ToString(),
             HasIfRange = headers.IfRange.Count > 0,
             IfRange = headers.IfRange.ToString(),
             AcceptEncoding = headers.AcceptEncoding.ToString(),
+            Loop = headers["CDN-Loop"].ToString(),
         };
     }
 }

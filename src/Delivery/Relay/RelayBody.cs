@@ -7,7 +7,7 @@ namespace Millrace.Delivery.Relay;
 /// outside the collector's heap, or in an array of its own when it is small. Counted by <see cref="RelayMemory"/> until the
 /// last reference is released; the maker has the first.
 /// </summary>
-internal sealed class RelayBody
+internal sealed class RelayBody : IMediaBody
 {
     private readonly RelayMemory memory;
     private readonly Lock gate = new();
@@ -53,6 +53,12 @@ internal sealed class RelayBody
     /// <summary>Nothing more comes, and something is missing.</summary>
     public bool IsFailed => state == State.Failed;
 
+    /// <summary>Nothing more comes.</summary>
+    public bool IsOver => state != State.Arriving;
+
+    /// <summary>It lies in an array of its own.</summary>
+    public bool IsSmall => small is not null;
+
     /// <summary>Room for the next bytes; empty when the declared length is reached. The writer's.</summary>
     public Memory<byte> GetSpace()
     {
@@ -93,6 +99,28 @@ internal sealed class RelayBody
         var offset = (int)(position % RelayMemory.BlockBytes);
         return block.Memory.Slice(offset, (int)Math.Min(there, RelayMemory.BlockBytes - offset));
     }
+
+    /// <summary>
+    /// The same as a run over many blocks, which the reader's own reference holds. A small body's bytes move: they are not
+    /// given out so.
+    /// </summary>
+    public BodyTurn TryOpenNow(int from, int to, out SegmentBytes piece)
+    {
+        lock (gate)
+        {
+            var there = small is null ? Math.Min(length, to) - from : 0;
+            piece = there > 0 ? new SegmentBytes(this, from, (int)there) : default;
+            return there > 0 ? BodyTurn.Ready : state switch
+            {
+                State.Complete => BodyTurn.Done,
+                State.Failed => BodyTurn.Gone,
+                _ => BodyTurn.Later,
+            };
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<SegmentBytes?> OpenAsync(int from, int to) => new(TryOpenNow(from, to, out var piece) == BodyTurn.Ready ? piece : null);
 
     /// <summary>Ends when there is more than <paramref name="position"/> bytes, or nothing more comes.</summary>
     public Task WaitBeyondAsync(long position)

@@ -1,15 +1,13 @@
 using System.Buffers;
-using System.Globalization;
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Millrace.Delivery.Steering;
-using Millrace.Hls;
 
 namespace Millrace.Delivery.Relay;
 
 /// <summary>
-/// The relay's side of HTTP: the same media paths as on the origin, and what the watch page asks of the API. Of a request
-/// only the path, the delivery directives and the kind of content coding reach the cache; nothing else of it reaches a parent.
+/// The relay's side of HTTP over Kestrel: the same media paths as on the origin, and what the watch page asks of the API. Of a
+/// request only the path, the delivery directives and the kind of content coding reach the cache; nothing else of it reaches a
+/// parent. What is answered is decided in <see cref="RelayDecisions"/>; here it is waited for and written.
 /// </summary>
 /// <remarks>
 /// A viewer holds a reference to the shared body and what Kestrel buffers for it (64 KB at most), however slowly it reads.
@@ -21,6 +19,7 @@ public sealed class RelayEndpoint
 
     private readonly RelayNode node;
     private readonly RegionHint hint;
+    private readonly RelayDecisions decisions;
 
     /// <summary>Over a relay.</summary>
     /// <param name="node">The relay.</param>
@@ -29,6 +28,7 @@ public sealed class RelayEndpoint
     {
         this.node = node;
         this.hint = hint ?? new RegionHint(new PlaybackOptions());
+        decisions = new RelayDecisions(node);
     }
 
     /// <summary>Answers a request if its path is one of a relay's; false leaves it to others, untouched.</summary>
@@ -47,47 +47,29 @@ public sealed class RelayEndpoint
         // 1. What every status carries.
         OpenHeaders.Write(context.Response);
 
-        // 2. Methods, names, loops, directives: all of this is settled here and troubles no parent.
-        var request = context.Request;
-        if (HttpMethods.IsOptions(request.Method))
+        // 2. Methods; then the object.
+        var method = context.Request.Method;
+        if (HttpMethods.IsOptions(method))
             return OpenHeaders.Preflight(context.Response);
-        if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method))
+        if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
         {
             context.Response.Headers.Allow = "GET, HEAD, OPTIONS";
-            return RefuseAsync(context, StatusCodes.Status405MethodNotAllowed, "method", "A relay can be read (GET, HEAD), nothing else.\n");
+            return WriteAsync(context, decisions.Refuse(StatusCodes.Status405MethodNotAllowed, "method", "A relay can be read (GET, HEAD), nothing else.\n"));
         }
-        if (!RelayPath.IsWellFormed(path))
-            return RefuseAsync(context, StatusCodes.Status404NotFound, "name", "There is no such object.\n");
-        // As large as the broadcast and named by its query: nothing to keep, and nothing to collapse.
-        if (path.EndsWith("/download.mp4", StringComparison.Ordinal))
-            return RefuseAsync(context, StatusCodes.Status404NotFound, "download", "A relay has no downloads: ask the origin.\n");
-        var loop = request.Headers["CDN-Loop"].ToString();
-        if (node.Loops.IsLoop(loop))
-            return RefuseAsync(context, StatusCodes.Status508LoopDetected, "loop", "The request came through this relay before.\n");
-        var coding = RelayPath.IsText(path) ? AcceptEncoding.Choose(request.Headers.AcceptEncoding.ToString()) : ContentCoding.Identity;
-        var key = RelayKey.Of(path, coding);
-        if (RelayPath.IsPlaylist(path))
-        {
-            var query = request.QueryString.Value;
-            if (!HlsDirectives.TryParse(query is { Length: > 1 } ? query.AsSpan(1) : default, out var directives, out var fault))
-                return RefuseAsync(context, StatusCodes.Status400BadRequest, "directives", fault + "\n");
-            key = RelayKey.Of(path, directives, coding);
-        }
-        else if (RelayPath.IsByViewer(path))
+        var request = MediaRequest.Of(context.Request);
+        if (!decisions.TryRead(path, request, out var key, out var refusal))
+            return WriteAsync(context, refusal);
+        if (RelayPath.IsByViewer(path))
         {
             // The node that the viewer asked knows best who that is: tiers above find its name there already.
             var said = hint.Read(context);
             if (said.Base is null && CacheStatus.IsName(node.Options.Name))
                 said = said with { Base = node.Options.Name };
-            key = RelayKey.Of(path + said.Canonical(), coding);
-        }
-        else
-        {
-            node.Directories.NoteMedia(path);
+            key = RelayKey.Of(path + said.Canonical(), key.Coding);
         }
 
         // 3. The answer.
-        return AnswerAsync(context, key, loop.Length == 0 ? null : loop);
+        return AnswerAsync(context, key, request.Loop.IsEmpty ? null : request.Loop.ToString());
     }
 
     private async Task AnswerAsync(HttpContext context, RelayKey key, string? loop)
@@ -100,7 +82,7 @@ public sealed class RelayEndpoint
             RelayMetrics.Count(verdict);
             if (item is null)
             {
-                await BusyAsync(context, "upstream");
+                await WriteAsync(context, decisions.Busy("upstream"));
                 return;
             }
             if (!item.Answered.IsCompleted)
@@ -111,18 +93,18 @@ public sealed class RelayEndpoint
                 node.AddWaiting(-1);
                 if (waiting > node.Options.MaxWaiting)
                 {
-                    await BusyAsync(context, "waiting");
+                    await WriteAsync(context, decisions.Busy("waiting"));
                     return;
                 }
                 if (!item.Answered.IsCompleted)
                     return;
             }
-            if (Begin(context, item.Head!, item.Body!, verdict, out var from, out var to))
-            {
-                isPassed = item.Head!.IsPassed;
-                if (!isPassed)
-                    await SendAsync(context, item.Body!, from, to);
-            }
+            var answer = decisions.Answer(MediaRequest.Of(context.Request), item, item.Body!, verdict);
+            isPassed = item.Head!.IsPassed && answer.Body is not null && !HttpMethods.IsHead(context.Request.Method);
+            if (isPassed)
+                AnswerHead.Write(context.Response, answer);
+            else
+                await WriteAsync(context, answer);
         }
         finally
         {
@@ -131,87 +113,18 @@ public sealed class RelayEndpoint
             watched?.Leave();
         }
         if (isPassed && !await node.Passage.TrySendAsync(context, key, loop))
-            await BusyAsync(context, "passing");
+            await WriteAsync(context, decisions.Busy("passing"));
     }
 
-    /// <summary>The head, with conditions (RFC 9110 §13) and range (§14). False when that is all.</summary>
-    private bool Begin(HttpContext context, RelayHead head, RelayBody body, RelayVerdict verdict, out long from, out long to)
+    private static async Task WriteAsync(HttpContext context, MediaAnswer answer)
     {
-        var request = context.Request.Headers;
-        var response = context.Response;
-        var headers = response.Headers;
-        from = 0;
-        to = body.IsComplete && !head.IsPassed ? body.Length : head.Length ?? long.MaxValue;
-        response.StatusCode = head.Status;
-        headers.CacheControl = head.CacheControl;
-        headers.ETag = head.ETag;
-        headers.LastModified = head.LastModified;
-        headers.Vary = head.Vary;
-        headers.RetryAfter = head.RetryAfter;
-        if (head.Date is not null)
-            headers.Date = head.Date;
-        headers["Cache-Status"] = node.Status.Of(head, verdict, node.Time);
-        if (head.StaleUntil is not null)
-            headers.Warning = "110 - \"Response is Stale\"";
-        // Without an Age the answer counts as the origin's own, made for this request (RFC 9111 §5.1).
-        if (verdict == RelayVerdict.Hit || head.StaleUntil is not null || head.InitialAge > TimeSpan.Zero)
-            headers.Age = ((long)head.Age(node.Time).TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        if (head.Status == StatusCodes.Status200OK)
-        {
-            if (IsNotModified(request, head))
-            {
-                response.StatusCode = StatusCodes.Status304NotModified;
-                return false;
-            }
-            // A range needs a length. While it is not known, the whole object goes out (§14.2 allows that).
-            if (to != long.MaxValue)
-            {
-                headers.AcceptRanges = "bytes";
-                if (!head.IsPassed && !TryRange(response, request, head, ref from, ref to))
-                    return false;
-            }
-        }
-        headers.ContentType = head.ContentType;
-        headers.ContentEncoding = head.ContentEncoding;
-        headers.ContentDisposition = head.ContentDisposition;
-        if (to != long.MaxValue)
-            response.ContentLength = to - from;
-        return !HttpMethods.IsHead(context.Request.Method);
-    }
-
-    private static bool IsNotModified(IHeaderDictionary request, RelayHead head)
-    {
-        if (request.IfNoneMatch.Count > 0)
-            return head.ETag is not null && EntityTag.Matches(request.IfNoneMatch.ToString(), head.ETag);
-        return request.IfModifiedSince.Count > 0 && head.LastModified is not null
-            && DateTimeOffset.TryParseExact(request.IfModifiedSince.ToString(), "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since)
-            && DateTimeOffset.TryParseExact(head.LastModified, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var modified)
-            && modified <= since;
-    }
-
-    /// <summary>False when the range lies beyond the object and 416 is the answer.</summary>
-    private static bool TryRange(HttpResponse response, IHeaderDictionary request, RelayHead head, ref long from, ref long to)
-    {
-        // If-Range: the client holds a piece of another version, so it gets the whole of this one (§13.1.5).
-        if (request.Range.Count == 0 || (request.IfRange.Count > 0 && (head.ETag is null || request.IfRange.ToString() != head.ETag)))
-            return true;
-        var length = to;
-        switch (ByteRange.Parse(request.Range.ToString(), (int)length, out var range))
-        {
-            case ByteRange.Kind.Satisfiable:
-                (from, to) = (range.From, range.To);
-                response.StatusCode = StatusCodes.Status206PartialContent;
-                response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes {from}-{to - 1}/{length}");
-                return true;
-            case ByteRange.Kind.Unsatisfiable:
-                response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
-                response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{length}");
-                response.Headers.CacheControl = "no-store";
-                response.ContentLength = 0;
-                return false;
-            default:
-                return true;
-        }
+        AnswerHead.Write(context.Response, answer);
+        if (HttpMethods.IsHead(context.Request.Method))
+            return;
+        if (answer.Body is RelayBody body)
+            await SendAsync(context, body, answer.From, answer.To);
+        else if (answer.HasBody)
+            await context.Response.BodyWriter.WriteAsync(answer.Pieces[0]);
     }
 
     private static async Task SendAsync(HttpContext context, RelayBody body, long from, long to)
@@ -220,6 +133,8 @@ public sealed class RelayEndpoint
         var unflushed = 0;
         while (from < to && !context.RequestAborted.IsCancellationRequested)
         {
+            // Looked at first: what it says about bytes that are not there yet would be out of date afterwards.
+            var (isComplete, isFailed) = (body.IsComplete, body.IsFailed);
             var piece = body.At(from, to);
             if (!piece.IsEmpty)
             {
@@ -232,11 +147,11 @@ public sealed class RelayEndpoint
                 RelayMetrics.Sent.Add(unflushed);
                 unflushed = 0;
             }
-            else if (body.IsComplete)
+            else if (isComplete)
             {
                 return;
             }
-            else if (body.IsFailed)
+            else if (isFailed)
             {
                 // An ending that looks complete would be kept for ever.
                 context.Abort();
@@ -247,23 +162,5 @@ public sealed class RelayEndpoint
                 await body.WaitBeyondAsync(from).WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
-    }
-
-    private Task BusyAsync(HttpContext context, string reason)
-    {
-        context.Response.Headers.RetryAfter = "1";
-        return RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, reason, "Too much is under way here.\n");
-    }
-
-    private Task RefuseAsync(HttpContext context, int status, string reason, string text)
-    {
-        RelayMetrics.CountRefused(reason);
-        var response = context.Response;
-        response.StatusCode = status;
-        response.ContentType = "text/plain; charset=utf-8";
-        response.Headers.CacheControl = "no-store";
-        response.Headers["Cache-Status"] = node.Status.OfRefusal(reason);
-        response.ContentLength = Encoding.UTF8.GetByteCount(text);
-        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : response.WriteAsync(text);
     }
 }

@@ -48,6 +48,9 @@ internal sealed class RelayObject
     /// <summary>Where the policy has it. Guarded by the policy's lock.</summary>
     public EvictionSlot Slot { get; } = new();
 
+    /// <summary>What its last hit was told, or null. Any thread; the newest need not win.</summary>
+    public HitFields? HitFields { get; set; }
+
     /// <summary>The fetch goes on.</summary>
     public bool IsFetching => Volatile.Read(ref isFetching);
 

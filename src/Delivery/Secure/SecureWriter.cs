@@ -24,7 +24,8 @@ internal sealed class SecureWriter(SslStream tls, GatheredStream wire)
     {
         wire.Gathers = true;
         record = ArrayPool<byte>.Shared.Rent(RecordBytes);
-        filled = ResponseHead.Write(record, answer, HttpDate.Now, closes);
+        if (!ResponseHead.TryWrite(record, answer, isChunked: false, HttpDate.Now, closes, out filled))
+            throw new InvalidOperationException($"An origin's answer with status {answer.Status} has no head here.");
     }
 
     /// <summary>Bytes that stay where they are until the task is done.</summary>

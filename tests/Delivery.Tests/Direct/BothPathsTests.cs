@@ -8,7 +8,7 @@ namespace Millrace.Delivery.Tests;
 public sealed class BothPathsTests
 {
     // Ends every conversation. It is Kestrel's: so each of them also hands a begun connection over, with bytes behind.
-    private const string Last = "GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    internal const string Last = "GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
     private static readonly string[] Names =
     [
@@ -17,7 +17,7 @@ public sealed class BothPathsTests
         "source/./1.m4s", "source/../source/1.m4s", "source/%31.m4s", "source/1.m4s%00", "source/99999999999999999999.m4s", "audio/1.m4s", "nothing", "",
     ];
 
-    private static readonly string[] Fields =
+    internal static readonly string[] Fields =
     [
         "Host: a\r\n", "Host: media.example:8080\r\n", "Host:\r\n", "Host: a b\r\n", "Host: [::1]:80\r\n", "Host: a:b\r\n", "Host: a,b\r\n",
         "Connection: keep-alive\r\n", "Connection: close\r\n", "connection: Close\r\n", "Connection: keep-alive, Upgrade\r\n", "Connection: \r\n",
@@ -143,13 +143,18 @@ public sealed class BothPathsTests
             OneOf("GET", "GET", "GET", "GET", "HEAD", "POST"), OneOf(Names), OneOf("", "", "?_HLS_skip=YES", "?x=1"),
             OneOf(Fields).Array[0, 5],
             (method, name, query, fields) => $"{method} {root}/{name}{query} HTTP/1.1\r\nHost: a\r\n{string.Concat(fields)}\r\n");
-        // Not a digit for a digit: a body of another length would be waited for.
-        var change = Gen.Select(Gen.Int[0, 600], OneOf(' ', '\r', '\n', '\t', ':', '/', '.', 'x', '%', '\0', '\u00ff', '?'), Gen.Int[0, 2]);
-        var request = Gen.Select(head, change.Array[0, 2], (text, changes) => changes.Aggregate(text, Change));
+        var request = Changed(head);
         await request.SampleAsync(async text => await AssertSameAsync(paths, text), iter: 400, threads: 1);
     }
 
-    private static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
+    internal static Gen<string> Changed(Gen<string> head)
+    {
+        // Not a digit for a digit: a body of another length would be waited for.
+        var change = Gen.Select(Gen.Int[0, 600], OneOf(' ', '\r', '\n', '\t', ':', '/', '.', 'x', '%', '\0', '\u00ff', '?'), Gen.Int[0, 2]);
+        return Gen.Select(head, change.Array[0, 2], (text, changes) => changes.Aggregate(text, Change));
+    }
+
+    internal static Gen<T> OneOf<T>(params T[] values) => Gen.Int[0, values.Length - 1].Select(index => values[index]);
 
     private static string Change(string text, (int At, char To, int How) change)
     {
@@ -162,7 +167,7 @@ public sealed class BothPathsTests
         };
     }
 
-    private static async Task AssertSameAsync(TwoPaths paths, string request, bool withTls = true)
+    internal static async Task AssertSameAsync(TwoPaths paths, string request, bool withTls = true)
     {
         var plain = await TwoPaths.ExchangeAsync(paths.Plain, request + Last);
         var direct = await TwoPaths.ExchangeAsync(paths.Direct, request + Last);

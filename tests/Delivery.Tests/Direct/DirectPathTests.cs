@@ -17,15 +17,15 @@ public sealed class DirectPathTests
         for (var i = 0; i < 3; i++)
         {
             await client.SendAsync(Get(origin, "source/0.1.m4s"));
-            Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(0, 1)), await ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
+            Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(0, 1)), await TwoPaths.ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
         }
         // Others of this process count as well.
         Assert.True(responses.Sum >= 3);
         await client.SendAsync("GET /other HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray());
-        Assert.Contains("other", await ReadAnswerAsync(client, 6), StringComparison.Ordinal);
+        Assert.Contains("other", await TwoPaths.ReadAnswerAsync(client, 6), StringComparison.Ordinal);
         Assert.True(handedOver.Sum >= 1);
         await client.SendAsync(Get(origin, "source/0.1.m4s"));
-        Assert.StartsWith("HTTP/1.1 200 OK", await ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 200 OK", await TwoPaths.ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class DirectPathTests
         using var client = await TwoPaths.ConnectAsync(paths.Direct);
         foreach (var one in Get(origin, "source/0.1.m4s"))
             await client.SendAsync(new[] { one });
-        Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(0, 1)), await ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
+        Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(0, 1)), await TwoPaths.ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,10 +51,10 @@ public sealed class DirectPathTests
         await client.SendAsync((byte[])[.. Get(origin, "source/live.m3u8?_HLS_msn=5&_HLS_part=0"), .. Get(origin, "source/5.0.m4s")]);
         await WaitAsync(() => held.Read() > before);
         origin.AddParts(5, 0, 1);
-        var answer = await ReadAnswerAsync(client, null);
+        var answer = await TwoPaths.ReadAnswerAsync(client, null);
         Assert.Contains("5.0.m4s", answer, StringComparison.Ordinal);
         Assert.Contains("max-age=12", answer, StringComparison.Ordinal);
-        Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(5, 0)), await ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
+        Assert.EndsWith(Encoding.Latin1.GetString(Origin.BytesOf(5, 0)), await TwoPaths.ReadAnswerAsync(client, Origin.PartBytes), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class DirectPathTests
         await client.SendAsync(Get(origin, "source/live.m3u8?_HLS_msn=5"));
         await WaitAsync(() => held.Read() > before);
         origin.Time.Advance(TimeSpan.FromSeconds(6.1));
-        Assert.StartsWith("HTTP/1.1 503 Service Unavailable", await ReadAnswerAsync(client, null), StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/1.1 503 Service Unavailable", await TwoPaths.ReadAnswerAsync(client, null), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,7 +116,7 @@ public sealed class DirectPathTests
         var sending = SendAllAsync(client, Repeat(Get(origin, $"source/{segment}.m4s"), Count));
         var expected = Encoding.Latin1.GetString(Origin.BytesOf(segment));
         for (var i = 0; i < Count; i++)
-            Assert.EndsWith(expected, await ReadAnswerAsync(client, expected.Length), StringComparison.Ordinal);
+            Assert.EndsWith(expected, await TwoPaths.ReadAnswerAsync(client, expected.Length), StringComparison.Ordinal);
         await sending;
     }
 
@@ -148,7 +148,7 @@ public sealed class DirectPathTests
         await using var paths = await TwoPaths.StartAsync(origin);
         using var client = await TwoPaths.ConnectAsync(paths.Direct);
         await client.SendAsync(Get(origin, "source/0.1.m4s"));
-        await ReadAnswerAsync(client, Origin.PartBytes);
+        await TwoPaths.ReadAnswerAsync(client, Origin.PartBytes);
         origin.Time.Advance(TimeSpan.FromSeconds(76));
         Assert.Empty(await TwoPaths.ReadToEndAsync(client));
     }
@@ -161,11 +161,11 @@ public sealed class DirectPathTests
         using (var first = await TwoPaths.ConnectAsync(paths.Direct))
         {
             await first.SendAsync(Get(origin, "source/0.1.m4s"));
-            await ReadAnswerAsync(first, Origin.PartBytes);
+            await TwoPaths.ReadAnswerAsync(first, Origin.PartBytes);
             // Kestrel's count too.
             using var second = await TwoPaths.ConnectAsync(paths.Direct);
             await second.SendAsync("GET /other HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray());
-            await ReadAnswerAsync(second, 6);
+            await TwoPaths.ReadAnswerAsync(second, 6);
             using var third = await TwoPaths.ConnectAsync(paths.Direct);
             Assert.Empty(await TwoPaths.ReadToEndAsync(third));
         }
@@ -181,7 +181,7 @@ public sealed class DirectPathTests
         var before = held.Read();
         using var atRest = await TwoPaths.ConnectAsync(paths.Direct);
         await atRest.SendAsync(Get(origin, "source/0.1.m4s"));
-        await ReadAnswerAsync(atRest, Origin.PartBytes);
+        await TwoPaths.ReadAnswerAsync(atRest, Origin.PartBytes);
         using var waiting = await TwoPaths.ConnectAsync(paths.Direct);
         await waiting.SendAsync(Get(origin, "source/live.m3u8?_HLS_msn=5"));
         await WaitAsync(() => held.Read() > before);
@@ -208,19 +208,6 @@ public sealed class DirectPathTests
         Encoding.ASCII.GetBytes($"GET /b/{origin.Broadcast.Id.Value}/{name} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
 
     private static byte[] Repeat(byte[] bytes, int count) => [.. Enumerable.Repeat(bytes, count).SelectMany(one => one)];
-
-    /// <summary>A response with a body of that length, or of the length that it says.</summary>
-    private static async Task<string> ReadAnswerAsync(Socket client, int? length)
-    {
-        // No head here is shorter than this; what is left of it comes byte by byte.
-        var head = new StringBuilder(Encoding.Latin1.GetString(await TwoPaths.ReadAsync(client, 80)));
-        while (!(head[^1] == '\n' && head[^3] == '\n'))
-            head.Append((char)(await TwoPaths.ReadAsync(client, 1))[0]);
-        var text = head.ToString();
-        var said = int.Parse(text.Split("Content-Length: ")[1].Split('\r')[0], System.Globalization.CultureInfo.InvariantCulture);
-        Assert.Equal(length ?? said, said);
-        return text + Encoding.Latin1.GetString(await TwoPaths.ReadAsync(client, said));
-    }
 
     private static async Task SendAllAsync(Socket client, byte[] bytes)
     {

@@ -15,11 +15,12 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Millrace.Delivery.Tests.Relay;
 
 namespace Millrace.Delivery.Tests;
 
 /// <summary>
-/// One origin behind two servers, set up as the binary sets up its own: with the direct path in front of Kestrel, plain and
+/// One origin or relay behind two servers, set up as the binary sets up its own: with the direct path in front of Kestrel, plain and
 /// with TLS, and without it.
 /// </summary>
 internal sealed partial class TwoPaths : IAsyncDisposable
@@ -31,11 +32,18 @@ internal sealed partial class TwoPaths : IAsyncDisposable
     private readonly ConcurrentQueue<Exception> faults = new();
     private readonly WebApplication direct;
     private readonly WebApplication plain;
+    private int kestrels;
 
-    private TwoPaths(Origin origin, DirectLimits limits)
+    private TwoPaths(TryAnswer media, params Func<IServiceProvider, IConnectionListenerFactory>[] transports)
     {
-        direct = Build(origin, limits);
-        plain = Build(origin, null);
+        direct = Build((HttpContext context, out Task task) =>
+        {
+            var isMedia = media(context, out task);
+            if (isMedia)
+                Interlocked.Increment(ref kestrels);
+            return isMedia;
+        }, transports);
+        plain = Build(media, null);
     }
 
     /// <summary>Where requests go through the direct path first.</summary>
@@ -50,7 +58,27 @@ internal sealed partial class TwoPaths : IAsyncDisposable
     public static async Task<TwoPaths> StartAsync(Origin origin, int maxConnections = 1000)
     {
         Assert.SkipUnless(DirectTransport.IsSupported, "The direct path needs Linux.");
-        var paths = new TwoPaths(origin, new DirectLimits(maxConnections, TimeSpan.FromSeconds(75), TimeSpan.FromSeconds(10)));
+        var limits = Limits(maxConnections);
+        return await StartAsync(new TwoPaths(
+            new MediaEndpoint(origin.Store, origin.Time).TryInvoke,
+            provider => new DirectTransport(origin.Store, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance),
+            provider => new SecureTransport(origin.Store, () => Identity, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>())));
+    }
+
+    public static async Task<TwoPaths> StartAsync(TestRelay relay)
+    {
+        Assert.SkipUnless(DirectTransport.IsSupported, "The direct path needs Linux.");
+        return await StartAsync(new TwoPaths(relay.Endpoint.TryInvoke, provider => new DirectTransport(
+            relay.Node, Limits(2000), relay.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance)));
+    }
+
+    /// <summary>Media requests that Kestrel answered behind the direct path.</summary>
+    public int Kestrels => Volatile.Read(ref kestrels);
+
+    private static DirectLimits Limits(int maxConnections) => new(maxConnections, TimeSpan.FromSeconds(75), TimeSpan.FromSeconds(10));
+
+    private static async Task<TwoPaths> StartAsync(TwoPaths paths)
+    {
         await paths.direct.StartAsync();
         await paths.plain.StartAsync();
         return paths;
@@ -142,6 +170,24 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         }
     }
 
+    /// <summary>A response with a body of that length, or of the length that it says.</summary>
+    public static async Task<string> ReadAnswerAsync(Socket client, int? length)
+    {
+        var text = await ReadHeadAsync(client);
+        var said = int.Parse(text.Split("Content-Length: ")[1].Split('\r')[0], CultureInfo.InvariantCulture);
+        Assert.Equal(length ?? said, said);
+        return text + Encoding.Latin1.GetString(await ReadAsync(client, said));
+    }
+
+    public static async Task<string> ReadHeadAsync(Socket client)
+    {
+        // No head here is shorter than this; what is left of it comes byte by byte.
+        var head = new StringBuilder(Encoding.Latin1.GetString(await ReadAsync(client, 80)));
+        while (!(head[^1] == '\n' && head[^3] == '\n'))
+            head.Append((char)(await ReadAsync(client, 1))[0]);
+        return head.ToString();
+    }
+
     public static string WithoutDate(string answer) => Date().Replace(answer, "Date: now\r\n");
 
     /// <summary>What the application threw.</summary>
@@ -158,7 +204,7 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         await plain.DisposeAsync();
     }
 
-    private WebApplication Build(Origin origin, DirectLimits? limits)
+    private WebApplication Build(TryAnswer media, Func<IServiceProvider, IConnectionListenerFactory>[]? transports)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -169,18 +215,12 @@ internal sealed partial class TwoPaths : IAsyncDisposable
             kestrel.Limits.MaxRequestHeaderCount = 64;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
             kestrel.Listen(IPAddress.Loopback, 0);
-            if (limits is not null)
+            if (transports?.Length > 1)
                 kestrel.Listen(new SecureEndPoint(IPAddress.Loopback, 0));
         });
-        if (limits is not null)
-        {
-            builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new DirectTransport(
-                origin.Store, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance));
-            builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new SecureTransport(
-                origin.Store, () => Identity, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>()));
-        }
+        foreach (var transport in transports ?? [])
+            builder.Services.AddSingleton(transport);
         var app = builder.Build();
-        var media = new MediaEndpoint(origin.Store, origin.Time);
         app.Use(next => async context =>
         {
             try
@@ -193,7 +233,7 @@ internal sealed partial class TwoPaths : IAsyncDisposable
                 throw;
             }
         });
-        app.Use(next => context => media.TryInvoke(context, out var task) ? task : next(context));
+        app.Use(next => context => media(context, out var task) ? task : next(context));
         app.Run(context =>
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;

@@ -1,0 +1,39 @@
+namespace Millrace.Delivery;
+
+/// <summary>How far the next bytes of a body are.</summary>
+internal enum BodyTurn
+{
+    /// <summary>Here they are.</summary>
+    Ready,
+
+    /// <summary>A file has to be opened first: <see cref="IMediaBody.OpenAsync"/>.</summary>
+    Cold,
+
+    /// <summary>They are still on their way: <see cref="IMediaBody.WaitBeyondAsync"/>.</summary>
+    Later,
+
+    /// <summary>There are no more.</summary>
+    Done,
+
+    /// <summary>They are gone, or will not come.</summary>
+    Gone,
+}
+
+/// <summary>
+/// Bytes that the direct path sends, in memory that does not move or in a file: an origin's segment, or what a relay has. Who
+/// is given one with an answer releases it, once.
+/// </summary>
+internal interface IMediaBody
+{
+    /// <summary>The next run from <paramref name="from"/> up to <paramref name="to"/>, for the caller to dispose. Waits for nothing.</summary>
+    BodyTurn TryOpenNow(int from, int to, out SegmentBytes piece);
+
+    /// <summary>The same after <see cref="BodyTurn.Cold"/>, waiting for a disk or the archive; null when it is gone.</summary>
+    ValueTask<SegmentBytes?> OpenAsync(int from, int to);
+
+    /// <summary>After <see cref="BodyTurn.Later"/>: ends when another look is worth it.</summary>
+    Task WaitBeyondAsync(long position);
+
+    /// <summary>The answer has been sent, or is not sent any more.</summary>
+    void Release();
+}

@@ -1,0 +1,45 @@
+using System.Diagnostics.Metrics;
+
+namespace Millrace.Delivery;
+
+/// <summary>What becomes of a request.</summary>
+internal enum MediaTurn
+{
+    /// <summary>Kestrel's.</summary>
+    Foreign,
+
+    /// <summary>Here is the answer.</summary>
+    Answered,
+
+    /// <summary>It waits.</summary>
+    Held,
+}
+
+/// <summary>
+/// What the direct path asks of the role behind it: to find, to answer or to hold. An origin's store (<see cref="OriginMedia"/>)
+/// or a relay's cache (<see cref="Relay.RelayMedia"/>). No call waits for anything.
+/// </summary>
+internal interface IMediaSource
+{
+    /// <summary>Bytes of bodies that were sent.</summary>
+    Counter<long> SentBytes { get; }
+
+    /// <summary>Begins a request. Whoever gets an answer releases its body; whoever gets a hold ends it.</summary>
+    MediaTurn Begin(in MediaRequest request, out MediaAnswer answer, out IHeldRequest held);
+}
+
+/// <summary>A request that waits. Ended once: with <see cref="TryAnswer"/>, or with <see cref="Leave"/> when the client has left.</summary>
+internal interface IHeldRequest
+{
+    /// <summary>The longest wait; null when somebody else sees to its end.</summary>
+    TimeSpan? Longest { get; }
+
+    /// <summary>Ends when there is an answer, or when cancelled. Nothing is thrown when cancelled.</summary>
+    ValueTask WaitAsync(CancellationToken cancellation);
+
+    /// <summary>The answer after the wait, of the same request; false leaves the request to Kestrel.</summary>
+    bool TryAnswer(in MediaRequest request, out MediaAnswer answer);
+
+    /// <summary>Nobody is there any more for whom to wait.</summary>
+    void Leave();
+}

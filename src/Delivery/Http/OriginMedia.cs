@@ -1,0 +1,59 @@
+using System.Diagnostics.Metrics;
+using Millrace.Timeline;
+
+namespace Millrace.Delivery;
+
+/// <summary>An origin's media for the direct path: what <see cref="MediaDecisions"/> decides, but for what is Kestrel's.</summary>
+internal sealed class OriginMedia(MediaDecisions decisions) : IMediaSource
+{
+    /// <inheritdoc/>
+    public Counter<long> SentBytes => DeliveryMetrics.SentBytes;
+
+    /// <inheritdoc/>
+    public MediaTurn Begin(in MediaRequest request, out MediaAnswer answer, out IHeldRequest held)
+    {
+        held = null!;
+        answer = default;
+        // A name that says nothing to us may say something to others; a sprite sheet's or a download's bytes are read from a disk;
+        // and how a viewer is steered depends on who asks.
+        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside || path.IsSteering)
+            return MediaTurn.Foreign;
+        // What is not there, or not open, is Kestrel's to say or to open.
+        if (decisions.Find(path, out _) is not { } broadcast)
+            return MediaTurn.Foreign;
+        broadcast.Touch();
+        if (MediaDecisions.TryAnswer(request, path, broadcast, out answer, out var hold))
+            return IsOurs(answer) ? MediaTurn.Answered : MediaTurn.Foreign;
+        held = new Held(hold);
+        return MediaTurn.Held;
+    }
+
+    // Of unknown length, or too long a playlist for one piece: Kestrel's.
+    private static bool IsOurs(in MediaAnswer answer)
+    {
+        if (answer.IsRunning || answer.Pieces is { Length: > 1 })
+            return false;
+        DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
+        return true;
+    }
+
+    private sealed class Held(MediaHold hold) : IHeldRequest
+    {
+        private TimelineWait wait;
+
+        public TimeSpan? Longest => hold.Limit;
+
+        public async ValueTask WaitAsync(CancellationToken cancellation) => wait = await hold.WaitAsync(cancellation).ConfigureAwait(false);
+
+        public bool TryAnswer(in MediaRequest request, out MediaAnswer answer)
+        {
+            answer = MediaDecisions.After(request, hold, wait);
+            return IsOurs(answer);
+        }
+
+        public void Leave()
+        {
+            // A wait at the origin holds nothing.
+        }
+    }
+}
