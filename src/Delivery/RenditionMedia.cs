@@ -302,6 +302,16 @@ internal sealed class RenditionMedia
         return piece is not null || file is null || file.TryOpenNow(offset, to - from, out piece);
     }
 
+    /// <summary>The bytes from the file that is written, when they are in memory as well; null when they are not in both.</summary>
+    public SegmentBytes? OpenBeside(StoredSegment segment, int from, int to)
+    {
+        SpoolFile? file;
+        long offset;
+        lock (gate)
+            file = segment.FileBeside(from, out offset);
+        return file is not null && file.TryOpenNow(offset, to - from, out var piece) ? piece : null;
+    }
+
     /// <summary>Spooler: the chunks to write, with a reference each; null when it need not be written any more.</summary>
     public MediaChunk[]? TakeForSpool(StoredSegment segment)
     {

@@ -26,6 +26,9 @@ internal enum SegmentPlace
 /// <summary>One segment of one rendition: its bytes and where they are. Guarded by its rendition's lock.</summary>
 internal sealed class StoredSegment : ISpoolWork, IMediaBody
 {
+    // From here on a file's bytes are cheaper to send than memory's, which are copied to the kernel (docs/measurements.md).
+    private const int FileFromBytes = 64 * 1024;
+
     private readonly List<MediaChunk> chunks = [];
     private List<RecordedPart>? running = [];
     private int[] partEnds = [];
@@ -142,9 +145,25 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
             : null;
     }
 
+    /// <summary>The file that has its bytes as well as memory, or null.</summary>
+    public SpoolFile? FileBeside(int from, out long offset)
+    {
+        offset = fileOffset + from;
+        return Place == SegmentPlace.Both ? file : null;
+    }
+
     /// <inheritdoc/>
     BodyTurn IMediaBody.TryOpenNow(int from, int to, out SegmentBytes piece)
     {
+        // A file that was just written is in the page cache, and what is not, or where nobody can tell, is in memory still.
+        if (to - from >= FileFromBytes && Rendition.OpenBeside(this, from, to) is { } written)
+        {
+            piece = written;
+            var file = written.File!.DangerousGetHandle();
+            if (LinuxCalls.IsCached(file, written.FileOffset) && LinuxCalls.IsCached(file, written.FileOffset + written.Length - 1))
+                return BodyTurn.Ready;
+            written.Dispose();
+        }
         piece = default;
         if (!Rendition.TryOpenNow(this, from, to, out var opened))
             return BodyTurn.Cold;
