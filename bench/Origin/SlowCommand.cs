@@ -26,7 +26,8 @@ internal static class SlowCommand
         await Console.In.ReadLineAsync();
         foreach (var socket in sockets)
             await socket.SendAsync(request);
-        var stop = Console.In.ReadLineAsync();
+        // The console's own ReadLineAsync blocks.
+        var stop = Task.Run(Console.In.ReadLine);
         var buffer = new byte[1024];
         var total = 0L;
         for (var round = 1; !stop.IsCompleted; round++)
