@@ -179,7 +179,7 @@ export function PlayerView({ channel, broadcast = null, startSeconds = null, aut
   );
 }
 
-/** True once nothing has moved for a while, as long as `may` holds and no control has the keyboard's focus. */
+/** True once nothing has moved for a while, as long as `may` holds and no control has the keyboard's focus or is pointed at. */
 function useIdle(root: { current: HTMLDivElement | null }, may: boolean) {
   const [idle, setIdle] = useState(false);
   const timer = useRef(0);
@@ -188,7 +188,9 @@ function useIdle(root: { current: HTMLDivElement | null }, may: boolean) {
   const rest = () => {
     const focused = root.current?.querySelector(':focus-visible') ?? null;
     const open = root.current?.querySelector('[aria-expanded="true"]') ?? null;
-    if (allowed.current && focused === null && open === null) setIdle(true);
+    // A finger leaves no pointer behind, but browsers let it hover on what it touched last.
+    const aimed = matchMedia('(hover: hover)').matches ? (root.current?.querySelector('.controls:hover') ?? null) : null;
+    if (allowed.current && focused === null && open === null && aimed === null) setIdle(true);
   };
   const wake = () => {
     setIdle(false);
