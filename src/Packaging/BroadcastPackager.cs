@@ -141,6 +141,7 @@ public sealed class BroadcastPackager : IDisposable
         leaderHasFormat = leaderIsLost = false;
         leader = new PackagedTrack(0, renditions[0].Format, contract, arena, sink, NextSegment, firstDecodeTime, leaderIsDerived);
         segmentTicks = MediaTime.From(options.SegmentDuration, leader.Timescale).Ticks;
+        leader.PlanParts(firstDecodeTime, segmentTicks);
         // The broadcast's first segment ends with its first GOP: a playlist without a complete segment is no use to most players.
         wantedTicks = NextSegment == firstSegment && leader.Format.Kind == MediaKind.Video
             ? Math.Min(segmentTicks, contract.PartTarget.In(leader.Timescale).Ticks)
@@ -469,6 +470,7 @@ public sealed class BroadcastPackager : IDisposable
     {
         leader!.EndSegment(decodeTime, ref counters);
         wantedTicks = segmentTicks;
+        leader.PlanParts(decodeTime, segmentTicks);
         segmentIndependent = randomAccess;
         if (!randomAccess)
             counters.DependentSegments++;
@@ -613,7 +615,7 @@ public sealed class BroadcastPackager : IDisposable
                 return Placing.Commit;
             var inHole = decodeTime != track.Expected && cuts.TryGet(track.Segment + 2, out var further)
                 && presentationTime >= Rescale(further, leader.Timescale, track.Timescale);
-            track.EndSegment(inHole || !track.HasSamples ? cutTicks : decodeTime, ref counters);
+            follower.EndSegment(inHole || !track.HasSamples ? cutTicks : decodeTime, cutTicks, ref counters);
             ReleaseCuts();
             return Placing.CutFirst;
         }
@@ -663,7 +665,7 @@ public sealed class BroadcastPackager : IDisposable
                 var cutTicks = follower.FromLeader(cut, leader!.Timescale);
                 if (track.Expected >= cutTicks && track.HasSamples)
                 {
-                    track.EndSegment(track.Expected, ref counters);
+                    follower.EndSegment(track.Expected, cutTicks, ref counters);
                     ReleaseCuts();
                     continue;
                 }
@@ -671,7 +673,7 @@ public sealed class BroadcastPackager : IDisposable
                 {
                     if (cutTicks > until)
                         return;
-                    track.EndSegment(cutTicks, ref counters);
+                    follower.EndSegment(cutTicks, cutTicks, ref counters);
                     ReleaseCuts();
                     continue;
                 }

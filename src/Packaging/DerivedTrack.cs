@@ -234,6 +234,7 @@ internal sealed class DerivedTrack
             counters.DerivedGaps++;
         }
         Track.EndSegment(own, ref counters);
+        Track.PlanParts(cut, cut - begin);
         begin = cut;
     }
 

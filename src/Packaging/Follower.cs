@@ -6,6 +6,8 @@ namespace Millrace.Packaging;
 /// <summary>A rendition that is cut where the leader is, with the access units that wait to hear whether a cut comes first.</summary>
 internal sealed class Follower
 {
+    private readonly long segmentTicks;
+    private long begin;
     private long cutInLeader = long.MinValue;
     private long cutInOwn;
 
@@ -16,6 +18,9 @@ internal sealed class Follower
         var patience = leaderIsDerived ? TimeSpan.FromSeconds(Math.Max(2, options.MaxInterleave.TotalSeconds)) : options.MaxInterleave;
         MaxInterleave = MediaTime.From(patience, track.Timescale).Ticks;
         MaxLag = MediaTime.From(options.MaxAudioLag, track.Timescale).Ticks;
+        segmentTicks = MediaTime.From(options.SegmentDuration, track.Timescale).Ticks;
+        begin = track.SegmentStart;
+        track.PlanParts(begin, segmentTicks);
     }
 
     public PackagedTrack Track { get; }
@@ -71,6 +76,15 @@ internal sealed class Follower
             cutInOwn = new MediaTime(ticks, timescale).In(Track.Timescale).Ticks;
         }
         return cutInOwn;
+    }
+
+    /// <summary>Ends the open segment at a cut of the leader's; the next begins at <paramref name="nextStart"/> and is probably as long.</summary>
+    public void EndSegment(long nextStart, long cut, ref PackagingCounters counters)
+    {
+        Track.EndSegment(nextStart, ref counters);
+        // A broadcast's first segment is shorter than those behind it.
+        Track.PlanParts(cut, Math.Max(cut - begin, segmentTicks));
+        begin = cut;
     }
 
     public void Release()

@@ -31,6 +31,9 @@ internal sealed class PackagedTrack
     private long partReceivedAt;
     private int partIndex;
     private bool segmentIndependent;
+    private long planStart;
+    private long planLength;
+    private int plannedParts;
     private uint chunkNumber;
     private long mediaEnd = long.MinValue;
     private MediaBuffer silence;
@@ -146,8 +149,29 @@ internal sealed class PackagedTrack
         PresentationEnd = Math.Max(PresentationEnd, decodeTime + compositionOffset + duration);
 
         var next = Format.Kind == MediaKind.Audio ? duration : NominalDuration;
-        if (!endsSegment && partDuration >= minPart && partDuration + next > partTarget + closeTolerance)
+        var isPlannedEnd = partIndex + 1 < plannedParts
+            && Expected + Timescale / 1000 >= planStart + planLength * (partIndex + 1) / plannedParts;
+        if (!endsSegment && partDuration >= minPart && (isPlannedEnd || partDuration + next > partTarget + closeTolerance))
             ClosePart(ref counters);
+    }
+
+    /// <summary>
+    /// The open segment begins with the first frame behind <paramref name="cut"/> and is probably so long: its parts of sound
+    /// become equally long, within a frame. Parts as long as PART-TARGET allows would leave a remainder of a few frames, which comes right
+    /// behind the part before it, and which players that are busy with that one then miss (hls.js 1.7.4).
+    /// </summary>
+    /// <remarks>Only where whole frames do it between 85 % of PART-TARGET and PART-TARGET; <see cref="PartTarget"/> makes room for it.</remarks>
+    public void PlanParts(long cut, long length)
+    {
+        plannedParts = 0;
+        var frame = NominalDuration;
+        if (Format.Kind != MediaKind.Audio || frame <= 0 || frame > partTarget)
+            return;
+        var longest = partTarget / frame * frame;
+        // The length is that of the segment before, in an encoder's whole milliseconds.
+        var parts = Math.Max(1, (length - Timescale / 500 + longest - 1) / longest);
+        if (length / parts / frame * frame >= minPart && parts <= int.MaxValue)
+            (planStart, planLength, plannedParts) = (cut, length, (int)parts);
     }
 
     /// <summary>The open segment, still empty, begins there; or where media end that are there already.</summary>

@@ -4,7 +4,8 @@ namespace Millrace.Packaging;
 
 /// <summary>
 /// Chooses PART-TARGET for a broadcast: the length nearest to the wanted one that whole frames of every track fill to
-/// at least 85 % (draft-pantos-hls-rfc8216bis §4.4.3.7), in whole milliseconds.
+/// at least 85 % (draft-pantos-hls-rfc8216bis §4.4.3.7), in whole milliseconds. With pictures and sound it has room for sound that
+/// is split where pictures are, up to a frame of it later.
 /// </summary>
 public static class PartTarget
 {
@@ -34,6 +35,9 @@ public static class PartTarget
         // Encoders' timestamps are whole milliseconds: so many frames may measure one more than they last.
         if (videoMs > 0)
             length = Math.Max(length, Math.Min(LongestRun(videoTimestamps, frames), length * 1.1));
+        // Room for PackagedTrack.PlanParts, which divides sound evenly.
+        if (videoMs > 0 && audioMs > 0)
+            length = Math.Max(length, Math.Ceiling(frames * videoMs / audioMs - 1e-6) * audioMs);
         var target = (long)Math.Ceiling(length - 1e-6);
         for (var candidate = target; candidate <= target * 2; candidate++)
         {

@@ -83,6 +83,7 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
         await page.Page.Mouse.MoveAsync(640, 410);
         await page.ScreenshotAsync("ladder-chosen");
         await page.Page.SetViewportSizeAsync(390, 844);
+        await page.Page.Mouse.MoveAsync(195, 150);
         await page.Page.ClickAsync(".control-quality");
         await page.ScreenshotAsync("ladder-menu-phone");
         await page.Page.ClickAsync("text=360p");

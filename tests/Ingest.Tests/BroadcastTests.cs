@@ -7,10 +7,10 @@ namespace Millrace.Ingest.Tests;
 public sealed class BroadcastTests
 {
     [Theory]
-    [InlineData(30, 2, 334)]
+    [InlineData(30, 2, 342)]
     [InlineData(25, 4, 320)]
-    [InlineData(60, 8.333333, 334)]
-    [InlineData(5, 2, 400)]
+    [InlineData(60, 8.333333, 342)]
+    [InlineData(5, 2, 406)]
     public void Publish_SteadyStream_KeepsTheContract(double rate, double gop, int partTarget)
     {
         using var node = new TestNode();

@@ -42,6 +42,46 @@ public sealed class BroadcastPackagerTests
         Assert.All(feed.Sink.SegmentsOf(0, 0), s => Assert.True(s.IsIndependent));
     }
 
+    /// <summary>Only the last part of a segment may be short of 85 % of PART-TARGET; of sound it is not by much more.</summary>
+    [Theory]
+    [InlineData(30, 2, 48000)]
+    [InlineData(30, 2, 44100)]
+    [InlineData(30, 1, 48000)]
+    [InlineData(29.97002997, 2.002, 48000)]
+    [InlineData(60, 2, 44100)]
+    [InlineData(50, 2, 48000)]
+    [InlineData(25, 2, 48000)]
+    [InlineData(25, 2, 44100)]
+    [InlineData(24, 2, 48000)]
+    public void Append_SoundBesidePictures_NoPartOfItIsARemainder(double rate, double gop, int sampleRate)
+    {
+        var sound = sampleRate == 48000 ? Feed.Aac48 : Feed.Aac44Mono;
+        var pictures = Feed.Frames(rate, 30, gop).ToArray();
+        var target = PartTarget.Derive(
+            TimeSpan.FromMilliseconds(333), pictures.Take(13).Select(p => Math.Round(p.Item1 * 1000)).ToArray(), (double)sound.SamplesPerFrame / sound.SampleRate);
+        using var feed = new Feed((int)target.Ticks, Feed.Video, sound);
+        feed.Begin();
+        feed.Play(pictures, Feed.Audio(sound, 30));
+        feed.End();
+        feed.Sink.DemandRules(alignment: 1024.0 / sampleRate + 0.001);
+        var last = feed.Sink.SegmentsOf(0, 1).Count() - 1;
+        Assert.True(last >= 9);
+        Assert.All(
+            feed.Sink.PartsOf(0, 1).Where(p => p.Segment > 0 && p.Segment < last),
+            p => Assert.True(p.Duration.Seconds > 0.75 * target.Seconds, $"Part {p.Part} of segment {p.Segment} lasts {p.Duration.Seconds:0.000} s."));
+    }
+
+    [Fact]
+    public void Append_AudioAlone_NoPartIsARemainder()
+    {
+        using var feed = new Feed(326, Feed.Aac44Mono);
+        feed.Begin();
+        feed.Play([], Feed.Audio(Feed.Aac44Mono, 20));
+        feed.End();
+        feed.Sink.DemandRules();
+        Assert.All(feed.Sink.PartsOf(0, 0).SkipLast(7), p => Assert.InRange(p.SampleCount, 12, 13));
+    }
+
     [Fact]
     public void Append_BFrames_CutsAudioAtThePresentationTime()
     {

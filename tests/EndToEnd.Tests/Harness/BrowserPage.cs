@@ -69,7 +69,7 @@ internal sealed class BrowserPage : IAsyncDisposable
         if (!isTrue)
         {
             var picture = await ScreenshotAsync("failed-" + DateTime.UtcNow.ToString("HHmmss-fff"));
-            var state = await Page.EvaluateAsync<string>("JSON.stringify(window.millrace && Object.fromEntries(['state','problem','latencySeconds','droppedFrames','stalls','restarts','errors','quality'].map(k => [k, window.millrace[k]])))");
+            var state = await Page.EvaluateAsync<string>("JSON.stringify(!window.millrace ? [window.probe, window.watch, document.querySelector('video')?.error?.message] : Object.fromEntries(['state','problem','latencySeconds','droppedFrames','stalls','restarts','errors','quality'].map(k => [k, window.millrace[k]])))");
             Assert.Fail($"{expression} did not come true.\n{picture}\n{state}\n{Console}");
         }
     }
