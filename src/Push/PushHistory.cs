@@ -125,10 +125,11 @@ internal sealed class PushHistory
             var next = i < period ? known[i + 1].FirstSegment : segment;
             foreach (var (init, began) in begunEncoders.Where(encoder => encoder.Frame.Period == i).OrderBy(encoder => encoder.Segment))
             {
-                if (began >= next && isQueued(init))
+                // Of a later segment: it comes by itself, though it may be on its way to the queue still.
+                if (began > next || (began == next && isQueued(init)))
                     continue;
                 // A rendition's first segment is the one with which its encoder began.
-                if (began <= next && began > known[i].FirstSegment)
+                if (began > known[i].FirstSegment)
                     frames.Add(new PushJoin(began, []));
                 frames.Add(init);
             }

@@ -70,7 +70,7 @@ public sealed class DownloadFileTests
         Assert.True(BoxReader.TryFind(head, [.. new[] { "moov", "mvex", "mehd" }.Select(BoxType.Of)], out var mehd));
         Assert.Equal(5000, System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(mehd[4..]));
         Assert.True(BoxReader.TryFind(head, BoxType.Of("sidx"), out var sidx));
-        Assert.Equal(28 + 2 * 12, sidx.Length);
+        Assert.Equal(32 + 2 * 12, sidx.Length);
         Assert.Equal(3000, System.Buffers.Binary.BinaryPrimitives.ReadInt64BigEndian(sidx[12..]));
         Assert.Equal((1000, 180_000, 0x90000000u), (
             System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(sidx[32..]), System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(sidx[36..]),
