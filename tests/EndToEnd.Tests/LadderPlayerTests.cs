@@ -68,7 +68,7 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
     {
         using var directory = new TestDirectory();
         var film = await FilmPublisher.EncodeAsync(directory, Source, 12);
-        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=240p@500k/ultrafast,180p@250k/ultrafast,90p@100k/ultrafast");
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=240p@500k/ultrafast,180p@250k/ultrafast,96p@100k/ultrafast");
         await using var publisher = FilmPublisher.Start(server.RtmpUrl("choice"), film);
         await using var page = await browser.OpenAsync($"{server.Origin}/c/choice");
         await page.UntilAsync("document.querySelector('video')?.currentTime > 1", TimeSpan.FromSeconds(40));
