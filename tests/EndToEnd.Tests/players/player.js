@@ -18,10 +18,6 @@ async function playDash(url) {
   const player = dashjs.MediaPlayer().create();
   player.on(dashjs.MediaPlayer.events.ERROR, (event) => probe.errors.push(JSON.stringify(event.error ?? event)));
   player.on(dashjs.MediaPlayer.events.PLAYBACK_ERROR, (event) => probe.errors.push(JSON.stringify(event.error ?? event)));
-  // After a manifest that could not be fetched dash.js asks for none any more, although it knows other places (docs/delivery.md).
-  player.on(dashjs.MediaPlayer.events.ERROR, (event) => {
-    if (event.error?.code === 11 || event.error?.code === 25) setTimeout(() => player.refreshManifest(() => {}), 300);
-  });
   player.initialize(video, url, true);
   probe.latency = () => player.getCurrentLiveLatency();
 }
