@@ -49,7 +49,7 @@ public sealed class NginxEdgeTests(ITestOutputHelper output)
         var video = (await HlsViewer.TuneInAsync(origin, "studio")).Video.PlaylistUri;
         var playlist = new UriBuilder(video) { Port = port }.Uri;
         using var end = new CancellationTokenSource();
-        var players = Enumerable.Range(0, 20).Select(_ => new SwarmPlayer(http, playlist)).ToList();
+        var players = Enumerable.Range(0, 20).Select(_ => new SwarmPlayer(http, [playlist])).ToList();
         var playing = players.Select(player => player.PlayAsync(end.Token)).ToList();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(40));
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));

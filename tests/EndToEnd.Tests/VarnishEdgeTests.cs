@@ -35,7 +35,7 @@ public sealed class VarnishEdgeTests(ITestOutputHelper output)
         var video = (await HlsViewer.TuneInAsync(origin, "studio")).Video;
         var playlist = new UriBuilder(video.PlaylistUri) { Port = port }.Uri;
         using var end = new CancellationTokenSource();
-        players.AddRange(Enumerable.Range(0, 20).Select(_ => new SwarmPlayer(http, playlist)));
+        players.AddRange(Enumerable.Range(0, 20).Select(_ => new SwarmPlayer(http, [playlist])));
         var playing = players.Select(player => player.PlayAsync(end.Token)).ToList();
         await UntilAsync(() => Task.FromResult(players.All(player => player.Parts >= 9)), "the players do not play");
         await end.CancelAsync();

@@ -6,8 +6,8 @@ using System.Text;
 namespace Millrace.EndToEnd.Tests.Harness;
 
 /// <summary>
-/// The wire from one node to its parent: hands bytes on both ways as they are and counts what was asked for. Requests have no
-/// body, so each line that begins a head can be told by the empty line before it.
+/// The wire from one node to another: hands bytes on both ways as they are and counts them, and what was asked for. Requests to
+/// parents have no body, so each line that begins a head can be told by the empty line before it; of pushes only bytes count.
 /// </summary>
 internal sealed class CountingLink : IAsyncDisposable
 {
@@ -16,13 +16,20 @@ internal sealed class CountingLink : IAsyncDisposable
     private readonly ConcurrentBag<Task> connections = [];
     private readonly CancellationTokenSource stop = new();
     private readonly int parentPort;
+    private readonly bool carriesPushes;
     private readonly Task accepting;
+    private TaskCompletionSource mended = new();
+    private long bytesUp;
+    private long bytesDown;
 
-    public CountingLink(string from, string to, int parentPort)
+    public CountingLink(string from, string to, int parentPort, bool carriesPushes = false)
     {
         Name = $"{from} -> {to}";
+        From = from;
         To = to;
         this.parentPort = parentPort;
+        this.carriesPushes = carriesPushes;
+        mended.SetResult();
         listener.Start();
         Address = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
         accepting = AcceptAsync();
@@ -30,7 +37,15 @@ internal sealed class CountingLink : IAsyncDisposable
 
     public string Name { get; }
 
+    public string From { get; }
+
     public string To { get; }
+
+    /// <summary>Bytes to the parent, or to the one that is pushed to.</summary>
+    public long BytesUp => Interlocked.Read(ref bytesUp);
+
+    /// <summary>Bytes of answers.</summary>
+    public long BytesDown => Interlocked.Read(ref bytesDown);
 
     /// <summary>What the node below names as its parent.</summary>
     public string Address { get; }
@@ -46,9 +61,19 @@ internal sealed class CountingLink : IAsyncDisposable
         targets.Where(pair => pair.Value > 1 && (pair.Key.EndsWith(".m4s", StringComparison.Ordinal) || pair.Key.EndsWith(".mp4", StringComparison.Ordinal)
             || pair.Key.Contains("_HLS_msn=", StringComparison.Ordinal)));
 
-    /// <summary>Cuts the wire; a second time does nothing.</summary>
+    /// <summary>
+    /// From now on what is sent arrives nowhere, either way, and nobody is told: as if the network dropped it. Connections that
+    /// there are stay, new ones come to stand and bring nothing.
+    /// </summary>
+    public void Cut() => Volatile.Write(ref mended, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
+    /// <summary>What was sent in the meantime arrives, as after repeats by TCP.</summary>
+    public void Mend() => Volatile.Read(ref mended).TrySetResult();
+
+    /// <summary>Ends every connection; a second time does nothing.</summary>
     public async ValueTask DisposeAsync()
     {
+        Mend();
         await stop.CancelAsync();
         listener.Stop();
         await accepting;
@@ -77,10 +102,11 @@ internal sealed class CountingLink : IAsyncDisposable
             try
             {
                 below.NoDelay = above.NoDelay = true;
+                await PassAsync();
                 await above.ConnectAsync(IPAddress.Loopback, parentPort, stop.Token);
                 using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
                 var up = UpAsync(below.GetStream(), above.GetStream(), ended.Token);
-                var down = above.GetStream().CopyToAsync(below.GetStream(), ended.Token);
+                var down = DownAsync(above.GetStream(), below.GetStream(), ended.Token);
                 await Task.WhenAny(up, down);
                 // Either end closes both, as a wire that is cut.
                 await ended.CancelAsync();
@@ -100,12 +126,33 @@ internal sealed class CountingLink : IAsyncDisposable
         var head = new StringBuilder();
         for (int read; (read = await from.ReadAsync(buffer, token)) > 0;)
         {
-            head.Append(Encoding.Latin1.GetString(buffer, 0, read));
-            for (int end; (end = head.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal)) >= 0; head.Remove(0, end + 4))
-                Count(head.ToString(0, end));
+            await PassAsync();
+            Interlocked.Add(ref bytesUp, read);
+            if (!carriesPushes)
+            {
+                head.Append(Encoding.Latin1.GetString(buffer, 0, read));
+                for (int end; (end = head.ToString().IndexOf("\r\n\r\n", StringComparison.Ordinal)) >= 0; head.Remove(0, end + 4))
+                    Count(head.ToString(0, end));
+            }
             await to.WriteAsync(buffer.AsMemory(0, read), token);
         }
+        // The end of a connection does not come through a cut wire either.
+        await PassAsync();
     }
+
+    private async Task DownAsync(NetworkStream from, NetworkStream to, CancellationToken token)
+    {
+        var buffer = new byte[64 * 1024];
+        for (int read; (read = await from.ReadAsync(buffer, token)) > 0;)
+        {
+            await PassAsync();
+            Interlocked.Add(ref bytesDown, read);
+            await to.WriteAsync(buffer.AsMemory(0, read), token);
+        }
+        await PassAsync();
+    }
+
+    private Task PassAsync() => Volatile.Read(ref mended).Task;
 
     private void Count(string head)
     {

@@ -1,64 +1,102 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Millrace.EndToEnd.Tests.Harness;
 
 /// <summary>
 /// One of many players of a low-latency playlist: blocking reload, each new part as it is listed, a buffer that plays in real
-/// time from PART-HOLD-BACK on. It notes how long it stood still.
+/// time from PART-HOLD-BACK on. It knows the playlist at several edges, as a player does that is steered, and takes the next
+/// one when its own does not answer. It notes how long it stood still.
 /// </summary>
 internal sealed class SwarmPlayer
 {
     private static readonly TimeSpan RetryAfter = TimeSpan.FromMilliseconds(100);
 
     private readonly HttpClient http;
-    private readonly Uri playlist;
+    private readonly IReadOnlyList<Uri> edges;
+    private readonly int home;
+    private readonly Lock gate = new();
     private readonly Stopwatch clock = new();
+    private int edge;
     private double buffered;
     private double standing;
     private double longest;
+    private double stepBegan;
     private int parts;
 
-    public SwarmPlayer(HttpClient http, Uri playlist)
+    /// <param name="http">Shared by all.</param>
+    /// <param name="edges">The same playlist at each edge.</param>
+    /// <param name="home">At which it begins.</param>
+    public SwarmPlayer(HttpClient http, IReadOnlyList<Uri> edges, int home = 0)
     {
         this.http = http;
-        this.playlist = playlist;
+        this.edges = edges;
+        this.home = edge = home;
     }
 
     /// <summary>Parts that came so far.</summary>
     public int Parts => Volatile.Read(ref parts);
 
-    /// <summary>The longest time without a picture so far, the present one included.</summary>
-    public TimeSpan LongestStall => TimeSpan.FromSeconds(Math.Max(Volatile.Read(ref longest), clock.IsRunning ? clock.Elapsed.TotalSeconds - standing - Volatile.Read(ref buffered) : 0));
+    /// <summary>The longest time without a picture since the step began, the present one included.</summary>
+    public TimeSpan LongestStall
+    {
+        get
+        {
+            lock (gate)
+                return TimeSpan.FromSeconds(Math.Max(longest, StandingStill));
+        }
+    }
 
     /// <summary>What it could not get, in words.</summary>
     public string? LastFault { get; private set; }
+
+    // Without a picture right now, as far as this step knows of it.
+    private double StandingStill => clock.IsRunning ? Math.Min(clock.Elapsed.TotalSeconds - standing - buffered, clock.Elapsed.TotalSeconds - stepBegan) : 0;
+
+    /// <summary>Stalls count from here on.</summary>
+    public void BeginStep()
+    {
+        lock (gate)
+            (longest, stepBegan) = (0, clock.Elapsed.TotalSeconds);
+    }
+
+    /// <summary>It goes on at the edge where it began.</summary>
+    public void Return() => Volatile.Write(ref edge, home);
 
     /// <summary>Plays until it is told to end.</summary>
     public async Task PlayAsync(CancellationToken token)
     {
         HlsMediaPlaylist? known = null;
-        var last = "";
+        (int Segment, int Part)? last = null;
+        var failures = 0;
         while (!token.IsCancellationRequested)
         {
+            var at = Volatile.Read(ref edge);
             try
             {
                 var query = known is null ? "" : $"?_HLS_msn={known.NextSegment}&_HLS_part={known.OpenParts.Count}";
-                var text = await http.GetStringAsync(new Uri(playlist, playlist.AbsolutePath + query), token);
+                var text = await http.GetStringAsync(new Uri(edges[at], edges[at].AbsolutePath + query), token);
                 known = HlsMediaPlaylist.Parse(text);
                 var listed = known.Segments.SelectMany(segment => segment.Parts).Concat(known.OpenParts).ToList();
                 // It begins with the newest segment that can be decoded from its start.
-                var from = last.Length == 0 ? listed.FindLastIndex(part => part.IsIndependent) : listed.FindIndex(part => part.Uri == last) + 1;
-                foreach (var part in listed.Skip(Math.Max(0, from)))
+                // Afterwards only what comes behind the last one counts: an edge may be behind the one before.
+                var news = last is { } taken ? listed.Where(part => NumberOf(part).CompareTo(taken) > 0) : listed.Skip(Math.Max(0, listed.FindLastIndex(part => part.IsIndependent)));
+                foreach (var part in news)
                 {
-                    await http.GetByteArrayAsync(new Uri(playlist, part.Uri), token);
-                    last = part.Uri;
+                    await http.GetByteArrayAsync(new Uri(edges[at], part.Uri), token);
+                    last = NumberOf(part);
                     Take(part.Duration, known.PartHoldBack);
                 }
+                failures = 0;
             }
             catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException && !token.IsCancellationRequested)
             {
-                LastFault = fault.Message;
-                await Task.Delay(RetryAfter, CancellationToken.None);
+                LastFault = $"{edges[at].Authority}: {fault.Message}";
+                // An edge that answers, whatever it says, is kept.
+                if (fault is not HttpRequestException { StatusCode: not null })
+                    Interlocked.CompareExchange(ref edge, (at + 1) % edges.Count, at);
+                if (++failures >= edges.Count || fault is HttpRequestException { StatusCode: not null })
+                    await Task.Delay(RetryAfter, CancellationToken.None);
             }
             catch (OperationCanceledException)
             {
@@ -67,17 +105,27 @@ internal sealed class SwarmPlayer
         }
     }
 
+    /// <summary>From its name, <c>SEGMENT.PART.m4s</c>.</summary>
+    private static (int Segment, int Part) NumberOf(HlsPart part)
+    {
+        var numbers = part.Uri.Split('.');
+        return (int.Parse(numbers[0], CultureInfo.InvariantCulture), int.Parse(numbers[1], CultureInfo.InvariantCulture));
+    }
+
     private void Take(double seconds, double holdBack)
     {
-        var still = clock.Elapsed.TotalSeconds - standing - buffered;
-        if (clock.IsRunning && still > 0)
+        lock (gate)
         {
-            standing += still;
-            longest = Math.Max(longest, still);
+            var still = clock.IsRunning ? clock.Elapsed.TotalSeconds - standing - buffered : 0;
+            if (still > 0)
+            {
+                longest = Math.Max(longest, StandingStill);
+                standing += still;
+            }
+            buffered += seconds;
+            if (!clock.IsRunning && buffered >= holdBack)
+                clock.Start();
         }
-        buffered += seconds;
-        parts++;
-        if (!clock.IsRunning && buffered >= holdBack)
-            clock.Start();
+        Interlocked.Increment(ref parts);
     }
 }
