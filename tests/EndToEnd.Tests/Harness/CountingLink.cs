@@ -31,7 +31,7 @@ internal sealed class CountingLink : IAsyncDisposable
         this.carriesPushes = carriesPushes;
         mended.SetResult();
         listener.Start();
-        Address = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+        Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         accepting = AcceptAsync();
     }
 
@@ -48,7 +48,9 @@ internal sealed class CountingLink : IAsyncDisposable
     public long BytesDown => Interlocked.Read(ref bytesDown);
 
     /// <summary>What the node below names as its parent.</summary>
-    public string Address { get; }
+    public string Address => $"http://127.0.0.1:{Port}";
+
+    public int Port { get; }
 
     /// <summary>How often each path with its query was asked for; health and purges left out.</summary>
     public IReadOnlyDictionary<string, int> Targets => targets;

@@ -103,17 +103,10 @@ internal sealed class Fleet : IAsyncDisposable
     }
 
     /// <summary>Every packet to and from a node is lost from now on.</summary>
-    public void Cut(string name)
-    {
-        foreach (var link in links.Where(link => link.From == name || link.To == name))
-            link.Cut();
-    }
+    public Task CutAsync(string name) => PacketDrop.IsPossible ? PacketDrop.BeginAsync(WiresOf(name).Select(link => link.Port)) : Each(name, link => link.Cut());
 
-    public void Mend(string name)
-    {
-        foreach (var link in links.Where(link => link.From == name || link.To == name))
-            link.Mend();
-    }
+    /// <summary>Packets arrive again.</summary>
+    public Task MendAsync(string name) => PacketDrop.IsPossible ? PacketDrop.EndAsync() : Each(name, link => link.Mend());
 
     public async ValueTask DisposeAsync()
     {
@@ -126,6 +119,15 @@ internal sealed class Fleet : IAsyncDisposable
             await link.DisposeAsync();
         foreach (var directory in data)
             directory.Dispose();
+    }
+
+    private IEnumerable<CountingLink> WiresOf(string name) => links.Where(link => link.From == name || link.To == name);
+
+    private Task Each(string name, Action<CountingLink> act)
+    {
+        foreach (var link in WiresOf(name))
+            act(link);
+        return Task.CompletedTask;
     }
 
     private string NewData()

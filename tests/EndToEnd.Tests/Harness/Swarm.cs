@@ -21,6 +21,9 @@ internal sealed class Swarm : IAsyncDisposable
     /// <summary>The longest time that any of them stood still since <see cref="BeginStep"/>.</summary>
     public TimeSpan LongestStall => players.Max(player => player.LongestStall);
 
+    /// <summary>The emptiest buffer since then.</summary>
+    public TimeSpan LowestBuffer => players.Min(player => player.LowestBuffer);
+
     /// <summary>How many stood still at all.</summary>
     public int Stalled => players.Count(player => player.LongestStall > TimeSpan.Zero);
 

@@ -5,7 +5,7 @@ namespace Millrace.EndToEnd.Tests.Harness;
 
 /// <summary>
 /// One of many players of a low-latency playlist: blocking reload, each new part as it is listed, a buffer that plays in real
-/// time from PART-HOLD-BACK on. It knows the playlist at several edges, as a player does that is steered, and takes the next
+/// time and begins PART-HOLD-BACK before the end of the playlist, no earlier. It knows the playlist at several edges, as a player does that is steered, and takes the next
 /// one when its own does not answer. It notes how long it stood still.
 /// </summary>
 internal sealed class SwarmPlayer
@@ -21,6 +21,7 @@ internal sealed class SwarmPlayer
     private double buffered;
     private double standing;
     private double longest;
+    private double lowest = double.MaxValue;
     private double stepBegan;
     private int parts;
 
@@ -47,6 +48,16 @@ internal sealed class SwarmPlayer
         }
     }
 
+    /// <summary>The least that was left in its buffer when something came since the step began.</summary>
+    public TimeSpan LowestBuffer
+    {
+        get
+        {
+            lock (gate)
+                return TimeSpan.FromSeconds(Math.Clamp(lowest, 0, 1000));
+        }
+    }
+
     /// <summary>What it could not get, in words.</summary>
     public string? LastFault { get; private set; }
 
@@ -57,7 +68,7 @@ internal sealed class SwarmPlayer
     public void BeginStep()
     {
         lock (gate)
-            (longest, stepBegan) = (0, clock.Elapsed.TotalSeconds);
+            (longest, lowest, stepBegan) = (0, double.MaxValue, clock.Elapsed.TotalSeconds);
     }
 
     /// <summary>It goes on at the edge where it began.</summary>
@@ -85,8 +96,9 @@ internal sealed class SwarmPlayer
                 {
                     await http.GetByteArrayAsync(new Uri(edges[at], part.Uri), token);
                     last = NumberOf(part);
-                    Take(part.Duration, known.PartHoldBack);
+                    Take(part.Duration);
                 }
+                Start(known.PartHoldBack);
                 failures = 0;
             }
             catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException && !token.IsCancellationRequested)
@@ -112,20 +124,33 @@ internal sealed class SwarmPlayer
         return (int.Parse(numbers[0], CultureInfo.InvariantCulture), int.Parse(numbers[1], CultureInfo.InvariantCulture));
     }
 
-    private void Take(double seconds, double holdBack)
+    /// <summary>A part came.</summary>
+    private void Take(double seconds)
     {
         lock (gate)
         {
-            var still = clock.IsRunning ? clock.Elapsed.TotalSeconds - standing - buffered : 0;
-            if (still > 0)
+            var left = buffered - (clock.Elapsed.TotalSeconds - standing);
+            if (clock.IsRunning)
+                lowest = Math.Min(lowest, left);
+            if (clock.IsRunning && left < 0)
             {
                 longest = Math.Max(longest, StandingStill);
-                standing += still;
+                standing -= left;
             }
             buffered += seconds;
-            if (!clock.IsRunning && buffered >= holdBack)
-                clock.Start();
         }
         Interlocked.Increment(ref parts);
+    }
+
+    /// <summary>Everything that was listed has come: it seeks to where it should begin, and plays.</summary>
+    private void Start(double holdBack)
+    {
+        lock (gate)
+        {
+            if (clock.IsRunning || buffered < holdBack)
+                return;
+            buffered = holdBack;
+            clock.Start();
+        }
     }
 }
