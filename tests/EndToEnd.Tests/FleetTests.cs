@@ -30,7 +30,8 @@ public sealed class FleetTests(Browser browser, ITestOutputHelper output) : ICla
     {
         _ = Tools.Ffmpeg;
         await using var fleet = await Fleet.StartAsync();
-        await using var publisher = FfmpegPublisher.Start(fleet.Ingest.RtmpUrl(Channel), new FfmpegSource { Width = 320, Height = 180 });
+        await using var publisher = FfmpegPublisher.Start(fleet.Ingest.RtmpUrl(Channel), new FfmpegSource { Width = 320, Height = 180 },
+            "-b:v", "300k", "-maxrate", "300k", "-bufsize", "300k");
 
         // 1. Players, spread over the edges, and a page at the first.
         var viewers = await Task.WhenAll(fleet.Edges.Select(edge => HlsViewer.TuneInAsync(edge, Channel)));

@@ -12,8 +12,8 @@ internal static class PacketDrop
     public static Task BeginAsync(IEnumerable<int> ports)
     {
         var set = $"{{ {string.Join(", ", ports)} }}";
-        return RunAsync("add table ip millrace; add chain ip millrace drop { type filter hook input priority 0; }; "
-            + $"add rule ip millrace drop tcp dport {set} drop; add rule ip millrace drop tcp sport {set} drop");
+        return RunAsync("add table ip millrace; add chain ip millrace lost { type filter hook input priority 0; }; "
+            + $"add rule ip millrace lost tcp dport {set} drop; add rule ip millrace lost tcp sport {set} drop");
     }
 
     /// <summary>They arrive again.</summary>

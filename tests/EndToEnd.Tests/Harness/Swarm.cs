@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Millrace.EndToEnd.Tests.Harness;
 
 /// <summary>Many players of one broadcast, spread over its edges.</summary>
@@ -9,12 +11,13 @@ internal sealed class Swarm : IAsyncDisposable
     private readonly CancellationTokenSource end = new();
     private readonly List<SwarmPlayer> players;
     private readonly List<Task> playing;
+    private readonly ConcurrentDictionary<string, HlsMediaPlaylist> read = new(StringComparer.Ordinal);
 
     /// <param name="count">Players.</param>
     /// <param name="edges">The same playlist at each edge.</param>
     public Swarm(int count, IReadOnlyList<Uri> edges)
     {
-        players = [.. Enumerable.Range(0, count).Select(index => new SwarmPlayer(http, edges, index % edges.Count))];
+        players = [.. Enumerable.Range(0, count).Select(index => new SwarmPlayer(http, edges, index % edges.Count, Read))];
         playing = [.. players.Select(player => player.PlayAsync(end.Token))];
     }
 
@@ -67,5 +70,13 @@ internal sealed class Swarm : IAsyncDisposable
         await StopAsync();
         http.Dispose();
         end.Dispose();
+    }
+
+    // All get the same texts at the same moments: reading each once leaves the machine to what is tested.
+    private HlsMediaPlaylist Read(string text)
+    {
+        if (read.Count > 100)
+            read.Clear();
+        return read.GetOrAdd(text, HlsMediaPlaylist.Parse);
     }
 }

@@ -15,6 +15,7 @@ internal sealed class SwarmPlayer
     private readonly HttpClient http;
     private readonly IReadOnlyList<Uri> edges;
     private readonly int home;
+    private readonly Func<string, HlsMediaPlaylist> parse;
     private readonly Lock gate = new();
     private readonly Stopwatch clock = new();
     private int edge;
@@ -28,9 +29,11 @@ internal sealed class SwarmPlayer
     /// <param name="http">Shared by all.</param>
     /// <param name="edges">The same playlist at each edge.</param>
     /// <param name="home">At which it begins.</param>
-    public SwarmPlayer(HttpClient http, IReadOnlyList<Uri> edges, int home = 0)
+    /// <param name="parse">Reads a playlist's text.</param>
+    public SwarmPlayer(HttpClient http, IReadOnlyList<Uri> edges, int home = 0, Func<string, HlsMediaPlaylist>? parse = null)
     {
         this.http = http;
+        this.parse = parse ?? HlsMediaPlaylist.Parse;
         this.edges = edges;
         this.home = edge = home;
     }
@@ -87,7 +90,7 @@ internal sealed class SwarmPlayer
             {
                 var query = known is null ? "" : $"?_HLS_msn={known.NextSegment}&_HLS_part={known.OpenParts.Count}";
                 var text = await http.GetStringAsync(new Uri(edges[at], edges[at].AbsolutePath + query), token);
-                known = HlsMediaPlaylist.Parse(text);
+                known = parse(text);
                 var listed = known.Segments.SelectMany(segment => segment.Parts).Concat(known.OpenParts).ToList();
                 // It begins with the newest segment that can be decoded from its start.
                 // Afterwards only what comes behind the last one counts: an edge may be behind the one before.
