@@ -6,13 +6,13 @@ using Millrace.EndToEnd.Tests.Harness;
 namespace Millrace.EndToEnd.Tests;
 
 /// <summary>
-/// A fleet on one machine, many players and Chromium: one node after the other dies while they play. <c>MILLRACE_PLAYERS</c> says
+/// A fleet on one machine, many players and Chromium: one node after the other dies while they play. <c>MILLRACE_SWARM</c> says
 /// how many players, 100 when it does not.
 /// </summary>
 public sealed class FleetTests(Browser browser, ITestOutputHelper output) : IClassFixture<Browser>
 {
     private const string Channel = "studio";
-    private static readonly int Players = int.Parse(Environment.GetEnvironmentVariable("MILLRACE_PLAYERS") ?? "100", CultureInfo.InvariantCulture);
+    private static readonly int Players = int.Parse(Environment.GetEnvironmentVariable("MILLRACE_SWARM") ?? "100", CultureInfo.InvariantCulture);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     /// <summary>How long the picture stood still at most, in milliseconds since <c>still.begin()</c>.</summary>
