@@ -19,6 +19,7 @@ internal sealed class TestOrigin : HttpMessageHandler
     private OriginStore store = null!;
     private PushedBroadcasts broadcasts = null!;
     private PushReceiver receiver = null!;
+    private readonly List<Task> leaving = [];
     private int life;
 
     public TestOrigin(PushOptions options, TimeProvider time)
@@ -63,8 +64,12 @@ internal sealed class TestOrigin : HttpMessageHandler
             life++;
             var (oldStore, oldBroadcasts) = (store, broadcasts);
             Start(left);
-            oldStore.Dispose();
-            oldBroadcasts.Dispose();
+            // It waits for its disk, and nobody for it.
+            leaving.Add(Task.Run(() =>
+            {
+                oldStore.Dispose();
+                oldBroadcasts.Dispose();
+            }));
         }
     }
 
@@ -111,6 +116,7 @@ internal sealed class TestOrigin : HttpMessageHandler
 
     protected override void Dispose(bool disposing)
     {
+        Task.WaitAll(leaving);
         store.Dispose();
         broadcasts.Dispose();
         foreach (var directory in directories)
