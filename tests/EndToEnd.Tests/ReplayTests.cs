@@ -25,11 +25,13 @@ public sealed class ReplayTests(Browser browser, ITestOutputHelper output) : ICl
         Assert.Equal("0", await page.EvaluateAsync<string>("document.querySelector('.seek').getAttribute('aria-valuemin')"));
 
         // The pointer shows the moment with its picture; a press goes there.
+        // Hidden controls come up with the first move, and only then is there a bar to point at.
+        await page.Page.Mouse.MoveAsync(640, 300);
+        await page.UntilAsync("document.querySelector('.player').dataset.idle === 'false'");
         var bar = (await page.Page.QuerySelectorAsync(".seek"))!;
         var box = (await bar.BoundingBoxAsync())!;
         var (x, y) = (box.X + box.Width * 0.2f, box.Y + box.Height / 2);
-        await page.Page.Mouse.MoveAsync(x, y);
-        await page.UntilAsync("document.querySelector('.seek-picture') !== null", TimeSpan.FromSeconds(30));
+        await PointAsync(page, x, y);
         await page.ScreenshotAsync("watch-seek-preview");
         await page.Page.Mouse.DownAsync();
         await page.Page.Mouse.UpAsync();
@@ -135,6 +137,25 @@ public sealed class ReplayTests(Browser browser, ITestOutputHelper output) : ICl
         await page.EvaluateAsync<bool>("() => { document.querySelector('video').currentTime = 8; return true; }");
         await page.UntilAsync("document.querySelector('video').currentTime > 8.3 && document.querySelector('video').videoWidth === 320");
         server.AssertAlive();
+    }
+
+    /// <summary>Points at the bar, as a hand does that does not lie still, until there is a picture.</summary>
+    private static async Task PointAsync(BrowserPage page, float x, float y)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+        for (var i = 0; ; i++)
+        {
+            await page.Page.Mouse.MoveAsync(x + (i % 2), y);
+            try
+            {
+                await page.Page.WaitForFunctionAsync("document.querySelector('.seek-picture') !== null", null, new() { Timeout = 1000 });
+                return;
+            }
+            catch (TimeoutException) when (!patience.IsCancellationRequested)
+            {
+                // The controls rest after a while without a move.
+            }
+        }
     }
 
     /// <summary>Waits for a broadcast's end.</summary>

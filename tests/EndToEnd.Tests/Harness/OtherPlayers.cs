@@ -8,6 +8,9 @@ public sealed class OtherPlayers : IAsyncLifetime
 {
     private static readonly string Directory = Path.Combine(Tools.Root, "tests", "EndToEnd.Tests", "players");
 
+    // Several classes' fixtures begin at the same time, in one directory.
+    private static readonly SemaphoreSlim Installing = new(1);
+
     private readonly HttpListener listener = new();
     private string? origin;
     private Task serving = Task.CompletedTask;
@@ -20,7 +23,15 @@ public sealed class OtherPlayers : IAsyncLifetime
     {
         if (origin is null)
         {
-            await InstallAsync();
+            await Installing.WaitAsync();
+            try
+            {
+                await InstallAsync();
+            }
+            finally
+            {
+                Installing.Release();
+            }
             origin = $"http://127.0.0.1:{MillraceProcess.FreePorts(1)[0]}/";
             listener.Prefixes.Add(origin);
             listener.Start();
