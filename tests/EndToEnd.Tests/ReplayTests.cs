@@ -148,7 +148,7 @@ public sealed class ReplayTests(Browser browser, ITestOutputHelper output) : ICl
             await page.Page.Mouse.MoveAsync(x + (i % 2), y);
             try
             {
-                await page.Page.WaitForFunctionAsync("document.querySelector('.seek-picture') !== null", null, new() { Timeout = 1000 });
+                await page.Page.WaitForSelectorAsync(".seek-picture", new() { Timeout = 1000 });
                 return;
             }
             catch (TimeoutException) when (!patience.IsCancellationRequested)
