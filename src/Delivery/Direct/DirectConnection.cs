@@ -259,7 +259,7 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     private void Answer(in RequestHead head, int received, in MediaAnswer answer)
     {
         outgoing = loop.Scratch.Take();
-        if (!outgoing.TryBegin(answer, withBody: !head.IsHead, loop.Scratch.Date, head.Closes || loop.IsDraining, loop.Listener.Media.SentBytes))
+        if (!outgoing.TryBegin(answer, withBody: !head.IsHead, HttpDate.Now(loop.Time), head.Closes || loop.IsDraining, loop.Listener.Media.SentBytes))
         {
             HandOver();
             return;
@@ -320,7 +320,7 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             DeliveryMetrics.CountResponse(outgoing.Kind, refused.Status);
             var closes = outgoing.Closes;
             outgoing.Clear();
-            if (outgoing.TryBegin(refused, withBody: true, loop.Scratch.Date, closes, loop.Listener.Media.SentBytes))
+            if (outgoing.TryBegin(refused, withBody: true, HttpDate.Now(loop.Time), closes, loop.Listener.Media.SentBytes))
                 Push();
             else
                 Dispose();

@@ -143,7 +143,6 @@ internal sealed unsafe class DirectLoop : IDisposable
         {
             var ready = LinuxCalls.EpollWait(epoll, events, MaxEvents, posted.IsEmpty ? 1000 : 0);
             Now = Time.GetTimestamp();
-            Scratch.Tick(Time, Now);
             for (var i = 0; i < ready; i++)
             {
                 var flags = *(int*)(events + i * LinuxCalls.EventSize);

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Millrace.Delivery;
 
@@ -14,8 +12,6 @@ internal sealed unsafe class LoopScratch : IDisposable
     private const int MaxSpare = 64;
 
     private readonly Stack<Outgoing> spare = new();
-    private readonly byte[] date = new byte[29];
-    private long dateDue = long.MinValue;
 
     /// <summary>Received bytes.</summary>
     public byte* Input { get; } = (byte*)NativeMemory.Alloc(LookBytes);
@@ -25,18 +21,6 @@ internal sealed unsafe class LoopScratch : IDisposable
 
     /// <summary>A head's texts as characters.</summary>
     public char[] Text { get; } = new char[RequestHead.MaxBytes];
-
-    /// <summary>Date's value.</summary>
-    public ReadOnlySpan<byte> Date => date;
-
-    /// <summary>Sets the date, a few times a second.</summary>
-    public void Tick(TimeProvider time, long now)
-    {
-        if (now < dateDue)
-            return;
-        dateDue = now + time.TimestampFrequency / 4;
-        Encoding.ASCII.GetBytes(time.GetUtcNow().ToString("R", CultureInfo.InvariantCulture), date);
-    }
 
     /// <summary>A response to fill.</summary>
     public Outgoing Take() => spare.TryPop(out var outgoing) ? outgoing : new Outgoing();

@@ -8,17 +8,14 @@ internal static class HttpDate
 {
     private static volatile Made made = new(DateTimeOffset.MinValue, []);
 
-    /// <summary>Now, as 29 bytes.</summary>
-    public static ReadOnlySpan<byte> Now
+    /// <summary>Now by that clock, as 29 bytes.</summary>
+    public static ReadOnlySpan<byte> Now(TimeProvider time)
     {
-        get
-        {
-            var now = DateTimeOffset.UtcNow;
-            var last = made;
-            if (now.Ticks / TimeSpan.TicksPerSecond != last.At.Ticks / TimeSpan.TicksPerSecond)
-                made = last = new Made(now, Encoding.ASCII.GetBytes(now.ToString("R", CultureInfo.InvariantCulture)));
-            return last.Text;
-        }
+        var now = time.GetUtcNow();
+        var last = made;
+        if (now.Ticks / TimeSpan.TicksPerSecond != last.At.Ticks / TimeSpan.TicksPerSecond)
+            made = last = new Made(now, Encoding.ASCII.GetBytes(now.ToString("R", CultureInfo.InvariantCulture)));
+        return last.Text;
     }
 
     private sealed record Made(DateTimeOffset At, byte[] Text);

@@ -48,7 +48,7 @@ internal sealed class SecureConnection : IDisposable
         remote = socket.RemoteEndPoint;
         wire = new GatheredStream(socket);
         tls = new SslStream(wire);
-        writer = new SecureWriter(tls, wire);
+        writer = new SecureWriter(tls, wire, listener.Time);
         since = listener.Time.GetTimestamp();
     }
 

@@ -8,7 +8,7 @@ namespace Millrace.Delivery;
 /// together first.
 /// </summary>
 /// <remarks>Has a buffer only between <see cref="Begin"/> and <see cref="EndAsync"/>.</remarks>
-internal sealed class SecureWriter(SslStream tls, GatheredStream wire)
+internal sealed class SecureWriter(SslStream tls, GatheredStream wire, TimeProvider time)
 {
     /// <summary>The longest record's payload (RFC 8446 §5.1).</summary>
     public const int RecordBytes = 16 * 1024;
@@ -24,7 +24,7 @@ internal sealed class SecureWriter(SslStream tls, GatheredStream wire)
     {
         wire.Gathers = true;
         record = ArrayPool<byte>.Shared.Rent(RecordBytes);
-        if (!ResponseHead.TryWrite(record, answer, isChunked: false, HttpDate.Now, closes, out filled))
+        if (!ResponseHead.TryWrite(record, answer, isChunked: false, HttpDate.Now(time), closes, out filled))
             throw new InvalidOperationException($"An origin's answer with status {answer.Status} has no head here.");
     }
 
