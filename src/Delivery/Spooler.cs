@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace Millrace.Delivery;
@@ -15,6 +16,9 @@ internal sealed class Spooler : IDisposable
     // After a failed write the disk is left alone for so long; retries that fail one by one help nobody.
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
+    // So long the end of a process waits for a disk, by the clock on the wall.
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
+
     private readonly BlockingCollection<ISpoolWork> queue;
     private readonly BlockingCollection<Action> chores = [];
     private readonly List<Thread> threads = [];
@@ -22,6 +26,8 @@ internal sealed class Spooler : IDisposable
     private readonly ILogger logger;
     private long restUntil;
     private long dropped;
+    // Works that were taken and are not dealt with yet, those among them that wait for room.
+    private int unsettled;
     private int isFailing;
     private int isMakingRoom;
 
@@ -42,6 +48,9 @@ internal sealed class Spooler : IDisposable
     /// <summary>The last write failed, or the queue ran full, and none has succeeded since.</summary>
     public bool IsFailing => Volatile.Read(ref isFailing) != 0;
 
+    /// <summary>Everything that was taken has been dealt with: nothing changes until more is offered.</summary>
+    public bool IsIdle => Volatile.Read(ref unsettled) == 0;
+
     /// <summary>
     /// A write failed for want of space; raised on a spool thread. True when room was made: then it is tried again at once.
     /// </summary>
@@ -54,8 +63,10 @@ internal sealed class Spooler : IDisposable
             return false;
         if (queue.IsAddingCompleted)
             return false;
+        Interlocked.Increment(ref unsettled);
         if (queue.TryAdd(work))
             return true;
+        Interlocked.Decrement(ref unsettled);
         Fail("its queue is full: the disk is too slow or hangs");
         return false;
     }
@@ -102,8 +113,8 @@ internal sealed class Spooler : IDisposable
         Progressed += Signal;
         try
         {
-            var deadline = time.GetTimestamp() + (long)(2 * time.TimestampFrequency);
-            while (!queue.IsAddingCompleted && !isDone() && !IsFailing && time.GetElapsedTime(time.GetTimestamp(), deadline) is var left && left > TimeSpan.Zero)
+            var began = Stopwatch.GetTimestamp();
+            while (!queue.IsAddingCompleted && !isDone() && !IsFailing && !IsIdle && Moment - Stopwatch.GetElapsedTime(began) is var left && left > TimeSpan.Zero)
                 progress.Wait(left);
         }
         finally
@@ -112,15 +123,15 @@ internal sealed class Spooler : IDisposable
         }
     }
 
-    /// <summary>Waits until everything that was asked for before has been done, or <paramref name="limit"/> has passed.</summary>
+    /// <summary>Waits until everything that was asked for before has been done, at most a moment.</summary>
     public void Dispose()
     {
         queue.CompleteAdding();
         chores.CompleteAdding();
-        var deadline = time.GetTimestamp() + (long)(2 * time.TimestampFrequency);
+        var began = Stopwatch.GetTimestamp();
         foreach (var thread in threads)
         {
-            var left = time.GetElapsedTime(time.GetTimestamp(), deadline);
+            var left = Moment - Stopwatch.GetElapsedTime(began);
             thread.Join(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
     }
@@ -161,12 +172,14 @@ internal sealed class Spooler : IDisposable
     {
         foreach (var work in queue.GetConsumingEnumerable())
         {
-            Write(work);
+            if (Write(work))
+                Interlocked.Decrement(ref unsettled);
             Progressed?.Invoke();
         }
     }
 
-    private void Write(ISpoolWork work)
+    // False when it is to be written again.
+    private bool Write(ISpoolWork work)
     {
         try
         {
@@ -180,11 +193,12 @@ internal sealed class Spooler : IDisposable
             {
                 // Behind the deletions that make the room.
                 AddChore(() => AddAgain(work));
-                return;
+                return false;
             }
             Volatile.Write(ref restUntil, time.GetTimestamp() + (long)(Rest.TotalSeconds * time.TimestampFrequency));
             work.Failed(this);
         }
+        return true;
     }
 
     /// <summary>True when room is being made, by this call or one before whose deletions are still to be done.</summary>
@@ -203,8 +217,11 @@ internal sealed class Spooler : IDisposable
 
     private void AddAgain(ISpoolWork work)
     {
-        if (queue.IsAddingCompleted || !queue.TryAdd(work))
-            work.Failed(this);
+        if (!queue.IsAddingCompleted && queue.TryAdd(work))
+            return;
+        work.Failed(this);
+        Interlocked.Decrement(ref unsettled);
+        Progressed?.Invoke();
     }
 
     // ENOSPC and EDQUOT: .NET hands Linux error numbers on as they are.

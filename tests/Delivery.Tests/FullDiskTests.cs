@@ -81,7 +81,8 @@ public sealed class FullDiskTests
         var hog = Path.Combine(disk.Path, "hog");
         Fill(hog);
         origin.AddSegments(20, 22);
-        await origin.SpooledAsync(() => origin.Store.IsSpoolFailing);
+        // Each of its threads has failed: none does so only after the disk came back.
+        await origin.SpooledAsync(() => origin.Store.IsSpoolFailing && origin.Store.Spooler.IsIdle);
         origin.AddSegments(22, 60);
         Assert.InRange(origin.Broadcast.MemoryBytes, 1, 10 * SegmentBytes);
         var during = origin.Broadcast.Timeline.Read("source")!;

@@ -187,15 +187,22 @@ public sealed class PushTransferTests
     [Fact]
     public async Task Push_OriginIsAwayForLong_ItsWindowHasGapsAndItsNumbersAreRight()
     {
-        await using var run = new Run(options => options.MaxBufferBytes = 400_000);
+        // Room for some three of the forty segments.
+        await using var run = new Run(options => options.MaxBufferBytes = 800_000);
         var script = Script.Make(7, 40);
-        var at = script.Boundaries[4];
-        run.Play(script, 0, at);
+        run.Play(script, 0, script.Boundaries[4]);
         await run.SettleAsync();
         run.Origin.IsAway = true;
-        run.Play(script, at, script.Boundaries[34]);
+        run.Play(script, script.Boundaries[4], script.Boundaries[34]);
         run.Origin.IsAway = false;
-        run.Play(script, script.Boundaries[34], script.Count);
+        // It is back before more comes.
+        await run.SettleAsync();
+        for (var segment = 34; segment < 39; segment++)
+        {
+            run.Play(script, script.Boundaries[segment], script.Boundaries[segment + 1]);
+            await run.SettleAsync();
+        }
+        run.Play(script, script.Boundaries[39], script.Count);
         await run.EndAsync();
 
         var (same, gaps) = Serving.AssertSame(run.Reference, run.Pushed);
