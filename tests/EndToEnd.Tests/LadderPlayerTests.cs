@@ -6,12 +6,14 @@ namespace Millrace.EndToEnd.Tests;
 /// <summary>
 /// Players on a network that gets worse and better again: each goes down to a rung that fits, and back up, and no sound is missing
 /// in between. Stalls are reported: they depend on the machine. <c>MILLRACE_PLAYERS=full</c> makes a measurement of it
-/// (<c>bench/players/run</c>): 720p30 with the whole ladder, for longer.
+/// (<c>bench/players/run</c>): 720p30 with the whole ladder, for longer; <c>MILLRACE_PLAYER=page</c> leaves out the others.
 /// </summary>
 public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITestOutputHelper output)
     : IClassFixture<Browser>, IClassFixture<OtherPlayers>
 {
     private static readonly bool IsMeasurement = Environment.GetEnvironmentVariable("MILLRACE_PLAYERS") == "full";
+
+    private static readonly string? Only = Environment.GetEnvironmentVariable("MILLRACE_PLAYER");
 
     // In a test the source's bits are wanted, not its pixels: encoders and the browser's decoder share two cores.
     private static readonly FfmpegSource Source = IsMeasurement
@@ -26,8 +28,9 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
     [InlineData("shaka-whole", "main.m3u8")]
     public async Task Player_NetworkGetsWorseAndBetter_SwitchesDownAndUp(string player, string entry)
     {
+        Assert.SkipUnless(Only is null || Only == player, "Left out.");
         // It stopped in three of five runs beside other work, for reasons not found yet (docs/players.md): the measurement has it.
-        Assert.SkipUnless(IsMeasurement || player != "shaka-whole", "Shaka Player is measured with bench/players/run.");
+        Assert.SkipUnless(IsMeasurement || Only is not null || player != "shaka-whole", "Shaka Player is measured with bench/players/run.");
         using var directory = new TestDirectory();
         var film = await FilmPublisher.EncodeAsync(directory, Source, 12, "-b:v", "2500k", "-maxrate", "2500k", "-minrate", "2500k", "-bufsize", "1000k", "-x264-params", "nal-hrd=cbr");
         await using var server = await MillraceProcess.StartAsync($"--Transcoding:Ladder={Ladder}");

@@ -131,6 +131,11 @@ test('PaceFor_Lag_HurriesWithHysteresis', () => {
   assert.equal(paceFor(1, 6, 4), 1.25);
   assert.equal(paceFor(1, 6, 1.5), 1.1);
   assert.equal(paceFor(1.04, 2, 0.9), 1);
+  assert.equal(paceFor(1, 0, 0.4), 0.92);
+  assert.equal(paceFor(0.92, 0, 0.6), 1);
+  assert.equal(paceFor(1, -0.4, 1), 0.96);
+  assert.equal(paceFor(0.96, -0.2, 1), 0.96);
+  assert.equal(paceFor(0.96, 0, 1), 1);
 });
 
 test('IsLost_AQuarterOfAMinuteBehind_JumpsAndNoSooner', () => {

@@ -29,7 +29,7 @@ async function playShaka(url) {
   await player.attach(video);
   // Whole segments: only so does it measure the network instead of the encoder (docs/players.md).
   player.configure({ streaming: { lowLatencyMode: query.get('player') !== 'shaka-whole' } });
-  player.addEventListener('error', (event) => probe.errors.push(`${event.detail.severity} ${event.detail.code} ${JSON.stringify(event.detail.data)}`));
+  player.addEventListener('error', (event) => probe.errors.push(`${event.detail.severity} ${event.detail.code} ${JSON.stringify(event.detail.data)} ${video.error?.message ?? ""}`));
   await player.load(url);
   probe.latency = () => player.seekRange().end - video.currentTime;
 }

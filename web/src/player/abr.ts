@@ -1,24 +1,52 @@
-import { AbrController as HlsAbrController } from 'hls.js';
+import { AbrController as HlsAbrController, Events } from 'hls.js';
 import type Hls from 'hls.js';
-import type { Events, FragBufferedData } from 'hls.js';
+import type { FragBufferedData, FragLoadingData, Fragment, LoaderStats, Part } from 'hls.js';
+import { rescueQuality } from './rescue.ts';
 import { Throughput } from './throughput.ts';
 
+/** How often a part that is being loaded is looked at. */
+const lookEveryMs = 100;
+/** From so much of its own duration on, what has come of a part says how fast the rest comes. */
+const tellingShare = 0.5;
+/** Pictures are decoded so long before they show. */
+const decodedAheadSeconds = 0.15;
+
 /**
- * The choice of quality of hls.js with another measure of the network (throughput.ts). Its own counts how long a part was
+ * The choice of quality of hls.js with another measure of the network (throughput.ts): its own counts how long a part was
  * held for the encoder, and weights by download time: on the lowest rendition at the live edge it would not come up again.
+ *
+ * And with another way down in mid-segment (rescue.ts): hls.js looks at a segment's first part only, and only at the time that
+ * this one part takes. A second behind the live edge the buffer is gone before the segment's end then.
  */
 export class AbrController extends HlsAbrController {
   /** Set while hls.js counts a part that has been counted here. */
   #counted = false;
+  #throughput = new Throughput(1);
+  #segment: Fragment | null = null;
+  #look: number | undefined;
 
   constructor(hls: Hls) {
     super(hls);
     this.#measure(hls.config.abrEwmaDefaultEstimate);
   }
 
+  override destroy(): void {
+    this.#stopLooking();
+    super.destroy();
+  }
+
   override resetEstimator(guess?: number): void {
     super.resetEstimator(guess);
     if (this.hls as Hls | null) this.#measure(this.hls.config.abrEwmaDefaultEstimate);
+  }
+
+  protected override onFragLoading(event: Events.FRAG_LOADING, data: FragLoadingData): void {
+    super.onFragLoading(event, data);
+    if (data.frag.type !== 'main' || data.frag.sn === 'initSegment') return;
+    this.#stopLooking();
+    if (!data.part) return;
+    this.#segment = data.frag;
+    this.#look = window.setInterval(() => this.#rescue(), lookEveryMs);
   }
 
   protected override onFragBuffered(event: Events.FRAG_BUFFERED, data: FragBufferedData): void {
@@ -34,8 +62,6 @@ export class AbrController extends HlsAbrController {
     this.#counted = false;
   }
 
-  #throughput = new Throughput(1);
-
   #measure(guess: number): void {
     const throughput = (this.#throughput = new Throughput(guess));
     const estimator = this.bwEstimator;
@@ -46,4 +72,50 @@ export class AbrController extends HlsAbrController {
       if (!this.#counted) throughput.observe(bytes, milliseconds / 1000, milliseconds / 1000);
     };
   }
+
+  #stopLooking(): void {
+    window.clearInterval(this.#look);
+    this.#look = undefined;
+    this.#segment = null;
+  }
+
+  /** Leaves a segment that would not be there in time. */
+  #rescue(): void {
+    const { hls } = this;
+    const segment = this.#segment;
+    const media = hls.media;
+    if (!segment || !hls.autoLevelEnabled || !media || media.paused || media.seeking) return;
+    const parts = hls.levels[segment.level]?.details?.partList?.filter((part) => part.fragment.sn === segment.sn) ?? [];
+    const running = parts.find((part) => isRunning(part.stats));
+    const buffered = hls.mainForwardBufferInfo?.len;
+    if (!running || buffered === undefined) return;
+    const network = bitsPerSecondOf(running);
+    if (network === null || network >= this.#throughput.bitsPerSecond) return;
+    const bits = hls.levels.map((level) => level.averageBitrate);
+    const quality = rescueQuality(bits, segment.level, {
+      bufferedSeconds: buffered / media.playbackRate,
+      segmentSeconds: hls.levels[segment.level]!.details!.targetduration,
+      loadedSeconds: running.start + running.duration * (running.stats.loaded / Math.max(running.stats.total, 1)) - segment.start,
+      isPlaying: media.currentTime >= segment.start - decodedAheadSeconds,
+      networkBitsPerSecond: network,
+    });
+    if (quality === null || quality < hls.minAutoLevel) return;
+    this.#stopLooking();
+    this.clearTimer();
+    this.#throughput.assume(network);
+    hls.nextLoadLevel = hls.nextAutoLevel = quality;
+    segment.abortRequests();
+    hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag: segment, part: running, stats: running.stats });
+  }
+}
+
+/** Its first byte has come and its last has not. */
+function isRunning(stats: LoaderStats): boolean {
+  return stats.loading.first > 0 && stats.loading.end === 0 && !stats.aborted && stats.loaded > 0;
+}
+
+/** At what speed the rest of a part seems to come, or null while it is too early to tell. */
+function bitsPerSecondOf(part: Part): number | null {
+  const seconds = (performance.now() - part.stats.loading.first) / 1000;
+  return seconds < tellingShare * part.duration ? null : (8 * part.stats.loaded) / seconds;
 }

@@ -31,13 +31,17 @@ function policy(firstByteMs: number, loadMs: number, retries: number): LoadPolic
   };
 }
 
+/** Seconds that the live position moves back by when the network has shown that it needs it: after a stall, or hardly none. */
+const stepBackSeconds = 0.5;
+/** After this long without another of these the distance that they have added is given back. */
+const forgiveAfterMs = 60_000;
+
 /** The live position follows PART-HOLD-BACK of the playlist; nothing here sets a distance of its own. */
 const config: Partial<HlsConfig> = {
   lowLatencyMode: true,
   // The pace is ours (pace.ts): at its target hls.js would change the rate several times a second.
   maxLiveSyncPlaybackRate: 1,
-  // A stall moves the live position back by half a second: the network has shown that it needs it.
-  liveSyncOnStallIncrease: 0.5,
+  liveSyncOnStallIncrease: stepBackSeconds,
   // With a live stream as long as the day, what is behind must go; a minute is the default live window.
   backBufferLength: 60,
   maxBufferLength: 30,
@@ -64,16 +68,13 @@ const config: Partial<HlsConfig> = {
   fragLoadPolicy: policy(10000, 60000, 8),
 };
 
-/** After this long without another stall the distance that stalls have added is given back. */
-const forgiveStallsAfterMs = 60_000;
-
 /** HLS over Media Source Extensions by hls.js. */
 export class HlsEngine implements Engine {
   readonly #hls: Hls;
   readonly #url: string;
   readonly #events: EngineEvents;
   #advancedAt = performance.now();
-  #stalledAt = 0;
+  #shortAt = 0;
   #sawLive = false;
   #destroyed = false;
 
@@ -94,6 +95,7 @@ export class HlsEngine implements Engine {
         events.alreadyOver();
       }
     });
+    hls.on(Events.FRAG_LOAD_EMERGENCY_ABORTED, () => this.#stepBack());
     hls.on(Events.LEVEL_UPDATED, (_, { details }) => {
       if (details.advanced) this.#advancedAt = performance.now();
     });
@@ -146,9 +148,9 @@ export class HlsEngine implements Engine {
 
   targetSeconds(): number | null {
     const holdBack = this.#hls.latestLevelDetails?.partHoldBack ?? 0;
-    if (this.#stalledAt > 0 && holdBack > 0 && performance.now() - this.#stalledAt > forgiveStallsAfterMs) {
-      this.#stalledAt = 0;
-      // The same as before the first stall: setting it is how hls.js forgets them.
+    if (this.#shortAt > 0 && holdBack > 0 && performance.now() - this.#shortAt > forgiveAfterMs) {
+      this.#shortAt = 0;
+      // The same as at the beginning: setting it is how hls.js forgets stalls.
       this.#hls.targetLatency = holdBack;
     }
     return this.#hls.targetLatency;
@@ -183,6 +185,13 @@ export class HlsEngine implements Engine {
     return fragments[Math.max(0, low - 1)];
   }
 
+  /** The buffer did not outlast a segment: it is to be larger for a while. */
+  #stepBack(): void {
+    const holdBack = this.#hls.latestLevelDetails?.partHoldBack ?? 0;
+    if (holdBack > 0) this.#hls.targetLatency = Math.max(this.#hls.targetLatency ?? 0, holdBack + stepBackSeconds);
+    this.#shortAt = performance.now();
+  }
+
   #report(): void {
     this.#events.qualities(
       this.#hls.levels.map((level, index) => ({
@@ -196,7 +205,7 @@ export class HlsEngine implements Engine {
 
   #onError(data: ErrorData): void {
     const status = data.response?.code ?? 0;
-    if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#stalledAt = performance.now();
+    if (data.details === ErrorDetails.BUFFER_STALLED_ERROR) this.#shortAt = performance.now();
     this.#events.note(`${data.fatal ? 'fatal ' : ''}${data.details}${status > 0 ? ` ${status}` : ''} ${data.reason ?? data.error.message}`.trim());
     const codecRefused =
       data.details === ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR ||

@@ -45,4 +45,9 @@ export class Throughput {
     this.#slow = mix(this.#slow, slowHalfLife);
     this.#samples++;
   }
+
+  /** Forgets what was: the network carries this much now. */
+  assume(bitsPerSecond: number): void {
+    this.#fast = this.#slow = 1 / bitsPerSecond;
+  }
 }
