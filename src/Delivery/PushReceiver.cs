@@ -160,6 +160,13 @@ internal sealed class PushReceiver
                 await EnterAsync(found, cancellation);
             }
 
+            // Of the pusher and not of the broadcast.
+            if (frame is PushCaughtUp)
+            {
+                receiver.broadcasts.CaughtUp(id);
+                return null;
+            }
+
             // 2. What is here already is passed over; what leaves a hole, or contradicts itself, ends the request.
             var step = broadcast!.Check(frame, out var fault);
             if (step == PushStep.Hole)

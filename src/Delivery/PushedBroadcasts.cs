@@ -13,15 +13,24 @@ public sealed class PushedBroadcasts : IDisposable
     // Pushers hear of a takedown within seconds and stop; the ids are kept for those that were away.
     private const int MaxTakenDown = 10_000;
 
+    /// <summary>
+    /// How long after a start pushers are waited for: they try again every 4 s, and bring seconds of media in less than one.
+    /// One that is gone for good holds up nobody.
+    /// </summary>
+    internal static readonly TimeSpan CatchUpPatience = TimeSpan.FromSeconds(10);
+
     private readonly Lock gate = new();
     private readonly Dictionary<string, PushedBroadcast> known = new(StringComparer.Ordinal);
     private readonly Queue<string> takenDownOrder = [];
     private readonly HashSet<string> takenDown = new(StringComparer.Ordinal);
+    // Of an earlier run; their pushers have more of them than is here.
+    private readonly HashSet<string> behind = new(StringComparer.Ordinal);
     private readonly OriginStore store;
     private readonly PushOptions options;
     private readonly TimeProvider time;
     private readonly ILogger<PushedBroadcasts> logger;
     private readonly ITimer watch;
+    private readonly long startedAt;
 
     /// <param name="store">Where they are kept. Those of an earlier run wait for their pushers.</param>
     /// <param name="options">How many, how much, and how long unheard of.</param>
@@ -34,12 +43,34 @@ public sealed class PushedBroadcasts : IDisposable
         this.time = time;
         this.logger = logger;
         foreach (var recovered in store.TakeRecoveredPushes())
+        {
             known.Add(recovered.Id.Value, PushedBroadcast.Recovered(recovered, options.MaxBitrate, time));
+            behind.Add(recovered.Id.Value);
+        }
+        startedAt = time.GetTimestamp();
         watch = time.CreateTimer(_ => Watch(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
 
     /// <summary>Stops watching.</summary>
     public void Dispose() => watch.Dispose();
+
+    /// <summary>
+    /// Broadcasts of an earlier run are on air here, and what their pushers kept for this origin is still on its way: whoever
+    /// watches them is better off elsewhere. At most 10 s from the start.
+    /// </summary>
+    public bool IsCatchingUp
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (behind.Count > 0 && time.GetElapsedTime(startedAt) >= CatchUpPatience)
+                    behind.Clear();
+                behind.RemoveWhere(id => known.TryGetValue(id, out var pushed) && pushed.Broadcast.IsEnded);
+                return behind.Count > 0;
+            }
+        }
+    }
 
     /// <summary>
     /// Deletes a broadcast that is or was pushed here, and takes none of that id again: nothing of it can be fetched when this
@@ -52,6 +83,7 @@ public sealed class PushedBroadcasts : IDisposable
             var isOnAir = known.Remove(id.Value, out var pushed) && !pushed.Broadcast.IsEnded;
             if (isOnAir)
                 pushed!.Broadcast.End();
+            behind.Remove(id.Value);
             if (takenDown.Add(id.Value))
                 takenDownOrder.Enqueue(id.Value);
             if (takenDownOrder.Count > MaxTakenDown)
@@ -66,6 +98,13 @@ public sealed class PushedBroadcasts : IDisposable
     {
         lock (gate)
             return FindLocked(channel, id);
+    }
+
+    /// <summary>Its pusher has nothing more of it.</summary>
+    internal void CaughtUp(BroadcastId id)
+    {
+        lock (gate)
+            behind.Remove(id.Value);
     }
 
     /// <summary>Opens a broadcast, or finds the one that is open already.</summary>

@@ -25,6 +25,8 @@ public enum PushFrameKind : byte
     Init = 8,
     /// <summary><see cref="PushBegin"/></summary>
     Begin = 9,
+    /// <summary><see cref="PushCaughtUp"/></summary>
+    CaughtUp = 10,
 }
 
 /// <summary>
@@ -80,3 +82,10 @@ public sealed record PushSuspend(int Period) : PushFrame;
 /// <summary>The broadcast is over.</summary>
 /// <param name="Period">Index of its last period.</param>
 public sealed record PushEnd(int Period) : PushFrame;
+
+/// <summary>The pusher has nothing more that waits. Of the request and not of the broadcast: no cursor knows it.</summary>
+public sealed record PushCaughtUp : PushFrame
+{
+    /// <summary>It says nothing else.</summary>
+    public static PushCaughtUp Instance { get; } = new();
+}

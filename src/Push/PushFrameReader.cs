@@ -62,6 +62,7 @@ public static class PushFrameReader
             PushFrameKind.Suspend or PushFrameKind.End => (4, 4),
             PushFrameKind.Init => (7, 10 + PushLimits.MaxInitBytes),
             PushFrameKind.Begin => (PushFrameWriter.BeginBytes, PushFrameWriter.BeginBytes),
+            PushFrameKind.CaughtUp => (0, 0),
             _ => (0, -1),
         };
         if (most < 0)
@@ -87,6 +88,7 @@ public static class PushFrameReader
             PushFrameKind.Join => ReadJoin(ref fields, out fault),
             PushFrameKind.Init => ReadInit(ref fields, out fault),
             PushFrameKind.Begin => ReadBegin(ref fields, out fault),
+            PushFrameKind.CaughtUp => PushCaughtUp.Instance,
             PushFrameKind.Suspend => ReadIndex(ref fields, out var suspended, out fault) ? new PushSuspend(suspended) : null,
             _ => ReadIndex(ref fields, out var ended, out fault) ? new PushEnd(ended) : null,
         };

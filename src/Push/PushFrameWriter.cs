@@ -71,6 +71,10 @@ public static class PushFrameWriter
                 writer.UInt32((uint)end.Period);
                 writer.Finish();
                 break;
+            case PushCaughtUp:
+                writer = new Fields(output, PushFrameKind.CaughtUp, 0);
+                writer.Finish();
+                break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(frame));
         }

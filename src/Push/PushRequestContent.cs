@@ -48,10 +48,14 @@ internal sealed class PushRequestContent : HttpContent
         var head = new ArrayBufferWriter<byte>(256);
         head.Write(PushFrameWriter.Preamble);
         var written = 0L;
+        var isCaughtUp = false;
         while (true)
         {
             if (!queue.TryTake(out var frame, out var chunk))
             {
+                if (!isCaughtUp)
+                    PushFrameWriter.Write(head, PushCaughtUp.Instance);
+                isCaughtUp = true;
                 if (head.WrittenCount > 0)
                     await stream.WriteAsync(head.WrittenMemory, cancellationToken).ConfigureAwait(false);
                 head.ResetWrittenCount();

@@ -70,6 +70,8 @@ internal sealed class PushSender
     {
         var pause = TimeSpan.Zero;
         var isInStep = false;
+        // What the origin has was asked for, and nothing was sent since: one that was away waits to hear that nothing is missing.
+        var isMute = false;
         var isFailing = false;
         long? endedAt = null;
         while (!queue.IsClosed)
@@ -78,21 +80,23 @@ internal sealed class PushSender
             if (pause > TimeSpan.Zero)
                 await Task.Delay(pause * (0.75 + Random.Shared.NextDouble() / 2), time, cancellation).ConfigureAwait(false);
             var arrival = queue.ArrivalAsync();
-            if (isInStep)
+            if (isInStep && !isMute)
                 await arrival.WaitAsync(Heartbeat, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             cancellation.ThrowIfCancellationRequested();
 
             // 2. Where the origin is, and whether the queue goes on from there.
-            var answer = isInStep && arrival.IsCompleted
+            var isSending = isInStep && (isMute || arrival.IsCompleted);
+            var answer = isSending
                 ? await client.SendAsync(queue, cancellation).ConfigureAwait(false)
                 : await client.AskAsync(cancellation).ConfigureAwait(false);
+            isMute = !isSending;
             switch (answer.Outcome)
             {
                 // It heard nothing of the broadcast for too long.
                 case PushOutcome.Accepted when answer.Position!.IsEnded && !queue.HasEnd:
                     isInStep = await StartAsync(isAnew: true, cancellation).ConfigureAwait(false);
                     break;
-                case PushOutcome.Accepted when isInStep:
+                case PushOutcome.Accepted when isSending:
                     queue.Acknowledge(answer.Position!);
                     break;
                 case PushOutcome.Accepted or PushOutcome.Hole:

@@ -33,6 +33,7 @@ public sealed class PushFrameTests
         new PushJoin(17, [new RenditionJoin(-3000, new SegmentRun(12, Start, true)), new RenditionJoin(0, null)]),
         new PushSuspend(3),
         new PushEnd(3),
+        PushCaughtUp.Instance,
     ];
 
     [Theory]
@@ -102,7 +103,8 @@ public sealed class PushFrameTests
     [InlineData(PushFrameKind.Join, 10_000u)]
     [InlineData(PushFrameKind.End, uint.MaxValue)]
     [InlineData((PushFrameKind)0, 4u)]
-    [InlineData((PushFrameKind)10, 4u)]
+    [InlineData(PushFrameKind.CaughtUp, 1u)]
+    [InlineData((PushFrameKind)11, 4u)]
     public void Frame_LengthBeyondItsKind_IsRefusedByItsHeadAlone(PushFrameKind kind, uint length)
     {
         var head = new byte[5];

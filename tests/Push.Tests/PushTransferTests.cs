@@ -10,6 +10,7 @@ namespace Millrace.Push.Tests;
 public sealed class PushTransferTests
 {
     private static readonly ChannelName Channel = ChannelName.TryParse("studio", out var name) ? name : throw new InvalidOperationException();
+    private static readonly ChannelName Other = ChannelName.TryParse("another", out var name) ? name : throw new InvalidOperationException();
 
     // Nothing is dropped for its age: a test's clock runs fast, its processor may be slow.
     private static PushOptions Patient => new()
@@ -104,6 +105,61 @@ public sealed class PushTransferTests
         await run.SettleAsync();
         Assert.False(run.Pushed.Timeline.Read().IsSuspended);
         Assert.True(run.Pushed.IsPushed);
+    }
+
+    [Fact]
+    public async Task Push_OriginIsKilledAndBack_IsCatchingUpUntilItsPusherHasNothingMore()
+    {
+        await using var run = new Run(originTime: new StoppedTime());
+        var script = Script.Make(11, 8, ends: false);
+        run.Play(script, 0, script.Boundaries[3]);
+        await run.SettleAsync();
+        run.Origin.Store.Spooler.Drain(() => run.Pushed.Journal.IsCaughtUp);
+        Assert.False(run.Origin.Broadcasts.IsCatchingUp);
+
+        run.Origin.IsAway = true;
+        run.Play(script, script.Boundaries[3], script.Boundaries[6]);
+        run.Origin.Kill();
+        Assert.True(run.Origin.Broadcasts.IsCatchingUp);
+        run.Origin.IsAway = false;
+        for (var answer = run.Origin.NextAnswerAsync(); run.Origin.Broadcasts.IsCatchingUp; answer = run.Origin.NextAnswerAsync())
+            await answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        Assert.Equal(Serving.Texts(run.Reference), Serving.Texts(run.Pushed));
+
+        // Nothing more comes of it, so that its pusher does not notice: it is heard all the same.
+        run.Origin.Kill();
+        Assert.True(run.Origin.Broadcasts.IsCatchingUp);
+        for (var answer = run.Origin.NextAnswerAsync(); run.Origin.Broadcasts.IsCatchingUp; answer = run.Origin.NextAnswerAsync())
+            await answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public void CatchingUp_PusherThatNeverComesBack_EndsByItself()
+    {
+        var time = new StoppedTime();
+        using var origin = new TestOrigin(Patient, time);
+        var script = Script.Make(4, 3, ends: false);
+        var open = new PushOpen(Script.Contract, Script.StartedAt, false);
+        foreach (var (channel, id) in (ReadOnlySpan<(ChannelName, BroadcastId)>)[(Channel, BroadcastId.New(Script.StartedAt)), (Other, BroadcastId.New(Script.StartedAt))])
+        {
+            var opened = origin.Broadcasts.Open(channel, id, open).Broadcast!.Broadcast;
+            script.Play(opened, 0, script.Count);
+            origin.Store.Spooler.Drain(() => opened.Journal.IsCaughtUp);
+        }
+        Assert.False(origin.Broadcasts.IsCatchingUp);
+        origin.Kill();
+        time.Now += 9_999;
+        Assert.True(origin.Broadcasts.IsCatchingUp);
+        time.Now += 1;
+        Assert.False(origin.Broadcasts.IsCatchingUp);
+
+        // One that another took the place of, and one that was taken down, are not waited for.
+        origin.Kill();
+        Assert.True(origin.Broadcasts.IsCatchingUp);
+        Assert.NotNull(origin.Broadcasts.Open(Channel, BroadcastId.New(Script.StartedAt.AddMinutes(1)), open).Broadcast);
+        Assert.True(origin.Broadcasts.IsCatchingUp);
+        origin.Broadcasts.TakeDown(origin.Store.FindNewest(Other.Value)!.Id);
+        Assert.False(origin.Broadcasts.IsCatchingUp);
     }
 
     [Fact]
@@ -244,6 +300,16 @@ public sealed class PushTransferTests
     // Off the test framework's own context, whose threads wait meanwhile.
     private static void OnPool(Func<Task> test) => Task.Run(test).GetAwaiter().GetResult();
 
+    /// <summary>A clock that a test moves, in milliseconds; timers are real.</summary>
+    private sealed class StoppedTime : TimeProvider
+    {
+        public long Now { get; set; }
+
+        public override long TimestampFrequency => 1000;
+
+        public override long GetTimestamp() => Now;
+    }
+
     private sealed class ByHost(TestOrigin dead, TestOrigin alive) : HttpMessageHandler
     {
         private readonly HttpMessageInvoker dead = new(dead, disposeHandler: false);
@@ -264,11 +330,11 @@ public sealed class PushTransferTests
         private readonly HttpMessageInvoker http;
         private readonly Task sending;
 
-        public Run(Action<PushOptions>? change = null)
+        public Run(Action<PushOptions>? change = null, TimeProvider? originTime = null)
         {
             var options = Patient;
             change?.Invoke(options);
-            Origin = new TestOrigin(options, time);
+            Origin = new TestOrigin(options, originTime ?? time);
             reference = new TestOrigin(options, time);
             Id = BroadcastId.New(Script.StartedAt);
             model = reference.Store.Open(Channel, Id, Script.Contract, Script.StartedAt);
@@ -306,14 +372,20 @@ public sealed class PushTransferTests
                 var (expected, actual) = (Reference.Timeline.Read(), Origin.Store.Find(Id.Value)?.Timeline.Read());
                 if (expected.Periods.Count == 0)
                     return;
-                if (actual is not null && actual.IsSuspended == expected.IsSuspended && actual.IsEnded == expected.IsEnded
+                // One that was killed takes its publisher for gone until the next part comes.
+                if (actual is not null && (actual.IsSuspended || !expected.IsSuspended) && actual.IsEnded == expected.IsEnded
                     && actual.Periods.Count == expected.Periods.Count
                     && expected.Renditions.Zip(actual.Renditions).All(pair => pair.First.NextSegment == pair.Second.NextSegment
                         && pair.First.Running?.Parts.Length == pair.Second.Running?.Parts.Length))
                     return;
                 // A request is answered when it has ended, which may be long after its last frame was taken.
-                await Task.Delay(TimeSpan.FromMilliseconds(10), limit.Token);
+                await Task.Delay(TimeSpan.FromMilliseconds(10), limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                Assert.False(limit.IsCancellationRequested, $"Expected {Where(expected)}, found {(actual is null ? "nothing" : Where(actual))}.");
             }
+
+            static string Where(Timeline.BroadcastSnapshot read) =>
+                $"{(read.IsSuspended ? "suspended " : "")}{(read.IsEnded ? "ended " : "")}{read.Periods.Count}: "
+                + string.Join(", ", read.Renditions.Select(rendition => $"{rendition.Name} {rendition.NextSegment}.{rendition.Running?.Parts.Length}"));
         }
 
         /// <summary>Ends when the sender has brought the broadcast's end.</summary>

@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Millrace.Delivery;
 using Millrace.Delivery.Relay;
 using Millrace.Delivery.Steering;
@@ -33,11 +32,12 @@ internal static class HttpPipeline
         app.UseRouting();
         app.MapGet("/health/live", context => TextAsync(context, StatusCodes.Status200OK, "ok\n"));
         var drain = app.Services.GetRequiredService<NodeDrain>();
+        var pushed = app.Services.GetService<PushedBroadcasts>();
         app.MapGet("/health/ready", context =>
             drain.IsDraining ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "draining\n")
-            : context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested
-                ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
-                : TextAsync(context, StatusCodes.Status200OK, "ok\n" + Notes(context)));
+            : app.Lifetime.ApplicationStopping.IsCancellationRequested ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
+            : pushed?.IsCatchingUp == true ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "catching up\n")
+            : TextAsync(context, StatusCodes.Status200OK, "ok\n" + Notes(context)));
         var purges = app.Services.GetRequiredService<PurgeEndpoint>();
         app.MapPost("/internal/purge", purges.PurgeAsync);
         app.MapGet("/internal/purges", purges.TellAsync);

@@ -147,15 +147,25 @@ internal sealed class MillraceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The server prints its addresses when it is ready, and is ready then.</summary>
+    /// <summary>The server prints its addresses when it answers, and is ready then or, an origin that comes back, soon.</summary>
     private async Task ReadyAsync(TimeSpan patience, bool takesStreams)
     {
         if (takesStreams)
             RtmpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Stream to ", StringComparison.Ordinal), patience));
         HttpPort = PortOf(await process.LineAsync(line => line.StartsWith("  Watch at ", StringComparison.Ordinal) || line.StartsWith("  Health at ", StringComparison.Ordinal), patience));
         Http.BaseAddress = new Uri(Origin + "/");
-        using var answer = await Http.GetAsync(new Uri("health/ready", UriKind.Relative));
-        Assert.True(answer.IsSuccessStatusCode, $"/health/ready says {(int)answer.StatusCode}.\n{process.CommandLine}\n{process.Output}");
+        using var limit = new CancellationTokenSource(patience);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (true)
+        {
+            using var answer = await Http.GetAsync(new Uri("health/ready", UriKind.Relative), limit.Token);
+            if (answer.IsSuccessStatusCode)
+                return;
+            // An origin that comes back waits for its pushers.
+            var reason = await answer.Content.ReadAsStringAsync(limit.Token);
+            Assert.True(reason == "catching up\n", $"/health/ready says {(int)answer.StatusCode} {reason}.\n{process.CommandLine}\n{process.Output}");
+            await timer.WaitForNextTickAsync(limit.Token);
+        }
 
         static int PortOf(string line) => new Uri(line[12..].Trim()).Port;
     }
