@@ -153,10 +153,10 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
     }
 
     /// <inheritdoc/>
-    BodyTurn IMediaBody.TryOpenNow(int from, int to, out SegmentBytes piece)
+    BodyTurn IMediaBody.TryOpenNow(int from, int to, bool prefersFile, out SegmentBytes piece)
     {
         // A file that was just written is in the page cache, and what is not, or where nobody can tell, is in memory still.
-        if (to - from >= FileFromBytes && Rendition.OpenBeside(this, from, to) is { } written)
+        if (prefersFile && to - from >= FileFromBytes && Rendition.OpenBeside(this, from, to) is { } written)
         {
             piece = written;
             var file = written.File!.DangerousGetHandle();

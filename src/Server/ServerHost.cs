@@ -119,9 +119,8 @@ public static class ServerHost
         // The transport that is registered last is asked first.
         if (isDirect)
             AddDirect(builder.Services, limits, roles);
-        // Through TLS a relay's are Kestrel's.
         if (options.Tls.Listens() is not null)
-            AddSecure(builder.Services, options.Tls, limits, isDirect && roles != NodeRoles.Relay);
+            AddSecure(builder.Services, options.Tls, limits, isDirect, roles);
     }
 
     private static void AddDirect(IServiceCollection services, DirectLimits limits, NodeRoles roles) =>
@@ -134,16 +133,18 @@ public static class ServerHost
                 : new DirectTransport(provider.GetRequiredService<OriginStore>(), limits, time, pools, loggers);
         });
 
-    private static void AddSecure(IServiceCollection services, TlsOptions options, DirectLimits limits, bool isDirect) =>
+    private static void AddSecure(IServiceCollection services, TlsOptions options, DirectLimits limits, bool isDirect, NodeRoles roles) =>
         services.AddSingleton<IConnectionListenerFactory>(provider =>
         {
-            var time = provider.GetRequiredService<TimeProvider>();
+            var (time, pools, loggers) = (provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<IMemoryPoolFactory<byte>>(), provider.GetRequiredService<ILoggerFactory>());
             var identity = new TlsIdentity(
-                "Http:Tls", options, [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11], time,
-                provider.GetRequiredService<ILoggerFactory>().CreateLogger("Millrace.Server.Http.Tls"));
-            return new SecureTransport(
-                isDirect ? provider.GetRequiredService<OriginStore>() : null, () => identity.Current, limits, time,
-                provider.GetRequiredService<IMemoryPoolFactory<byte>>());
+                "Http:Tls", options, [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11], time, loggers.CreateLogger("Millrace.Server.Http.Tls"));
+            if (!isDirect)
+                return new SecureTransport(() => identity.Current, limits, time, pools, loggers);
+            return roles == NodeRoles.Relay
+                ? new SecureTransport(provider.GetRequiredService<RelayNode>(), () => identity.Current, limits, time, pools, loggers)
+                : new SecureTransport(provider.GetRequiredService<OriginStore>(), () => identity.Current, limits, time, pools, loggers);
         });
 
     private static int HttpPortOf(IServer server) =>

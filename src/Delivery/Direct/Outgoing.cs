@@ -1,8 +1,7 @@
 using System.Diagnostics.Metrics;
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Text.Unicode;
+using Millrace.Core;
 
 namespace Millrace.Delivery;
 
@@ -40,12 +39,12 @@ internal sealed class Outgoing
     // What is asked of the page cache at a time: it fills and empties in runs of this order.
     private const int FileRunBytes = 512 * 1024;
 
-    // Behind a head a chunk's: "\r\n", eight digits, "\r\n" (RFC 9112 §7.1).
-    private const int FrameBytes = 12;
-
-    private readonly byte[] head = GC.AllocateUninitializedArray<byte>(ResponseHead.MaxBytes + FrameBytes, pinned: true);
+    // Behind a head a chunk's.
+    private readonly byte[] head = GC.AllocateUninitializedArray<byte>(ResponseHead.MaxBytes + ResponseHead.MaxFrameBytes, pinned: true);
     private int headLength;
     private int headDone;
+    private ReadOnlyMemory<byte>[] texts = [];
+    private int nextText;
     private ReadOnlyMemory<byte> bytes;
     private IMediaBody? body;
     private int from;
@@ -88,7 +87,7 @@ internal sealed class Outgoing
         sentBody = counted = 0;
         if (!hasBody)
             return true;
-        bytes = answer.Pieces is [var only] ? only : default;
+        texts = answer.Pieces ?? [];
         (from, to) = body is null ? (0, 0) : (answer.From, answer.To);
         return true;
     }
@@ -126,6 +125,8 @@ internal sealed class Outgoing
             piece.Dispose();
         hasPiece = false;
         piece = default;
+        texts = [];
+        nextText = 0;
         bytes = default;
         body?.Release();
         body = null;
@@ -148,15 +149,12 @@ internal sealed class Outgoing
             Frame(next.Length);
     }
 
-    // A chunk's head stands behind what is left of the response's own; 0 is the last chunk with the end of all.
+    // A chunk's head stands behind what is left of the response's own.
     private void Frame(int length)
     {
         if (headDone == headLength)
             headDone = headLength = 0;
-        var space = head.AsSpan(headLength);
-        if (!Utf8.TryWrite(space, CultureInfo.InvariantCulture, $"{(isFirstChunk ? "" : "\r\n")}{length:x}\r\n{(length == 0 ? "\r\n" : "")}", out var written))
-            throw new InvalidOperationException("A chunk's head has no room.");
-        headLength += written;
+        headLength += ResponseHead.WriteFrame(head.AsSpan(headLength), length, isFirstChunk);
         isFirstChunk = false;
     }
 
@@ -167,7 +165,7 @@ internal sealed class Outgoing
         {
             if (!hasPiece && from < to)
             {
-                switch (body!.TryOpenNow(from, to, out var next))
+                switch (body!.TryOpenNow(from, to, prefersFile: true, out var next))
                 {
                     case BodyTurn.Ready:
                         Take(next);
@@ -187,6 +185,8 @@ internal sealed class Outgoing
                         return PushResult.Failed;
                 }
             }
+            while (bytes.IsEmpty && nextText < texts.Length)
+                bytes = texts[nextText++];
             PushResult result;
             if (headDone < headLength || !bytes.IsEmpty || (hasPiece && piece.File is null))
             {
@@ -217,7 +217,7 @@ internal sealed class Outgoing
         var count = 0;
         nint wanted = 0;
         // What is still on its way does not hold back what is here.
-        var more = hasPiece && (piece.File is not null || (body is StoredSegment && from + piece.Length < to));
+        var more = nextText < texts.Length || (hasPiece && (piece.File is not null || (body is StoredSegment && from + piece.Length < to)));
         fixed (byte* pinned = bytes.Span)
         {
             if (headDone < headLength)

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
+using System.Text.Unicode;
 
 namespace Millrace.Delivery;
 
@@ -9,6 +11,9 @@ internal static class ResponseHead
 {
     /// <summary>Longer than any of an origin's; a relay's parents may say more than that.</summary>
     public const int MaxBytes = 1024;
+
+    /// <summary>The longest frame between chunks: "\r\n", eight digits, "\r\n" (RFC 9112 §7.1).</summary>
+    public const int MaxFrameBytes = 12;
 
     private static readonly byte[] Access = Text(OpenHeaders.Access);
     private static readonly byte[] Others = Text(OpenHeaders.Others);
@@ -84,6 +89,14 @@ internal static class ResponseHead
         writer.Add("\r\n"u8);
         written = writer.Written;
         return writer.IsGood;
+    }
+
+    /// <summary>Writes what stands before a chunk of so many bytes, the end of the one before included; 0 is the last chunk with the end of all.</summary>
+    public static int WriteFrame(Span<byte> space, int length, bool isFirst)
+    {
+        if (!Utf8.TryWrite(space, CultureInfo.InvariantCulture, $"{(isFirst ? "" : "\r\n")}{length:x}\r\n{(length == 0 ? "\r\n" : "")}", out var written))
+            throw new InvalidOperationException("A chunk's head has no room.");
+        return written;
     }
 
     private static byte[] Text(IReadOnlyList<(string Name, string Value)> headers) =>

@@ -20,13 +20,17 @@ internal enum BodyTurn
 }
 
 /// <summary>
-/// Bytes that the direct path sends, in memory that does not move or in a file: an origin's segment, or what a relay has. Who
+/// Bytes that the paths in front of Kestrel send, in memory that does not move or in a file: an origin's segment, or what a relay has. Who
 /// is given one with an answer releases it, once.
 /// </summary>
 internal interface IMediaBody
 {
     /// <summary>The next run from <paramref name="from"/> up to <paramref name="to"/>, for the caller to dispose. Waits for nothing.</summary>
-    BodyTurn TryOpenNow(int from, int to, out SegmentBytes piece);
+    /// <param name="from">Its first byte.</param>
+    /// <param name="to">The byte behind the last one that it may have.</param>
+    /// <param name="prefersFile">The caller sends a file without reading it: a long run comes from one even where memory has it too.</param>
+    /// <param name="piece">The run, after <see cref="BodyTurn.Ready"/>.</param>
+    BodyTurn TryOpenNow(int from, int to, bool prefersFile, out SegmentBytes piece);
 
     /// <summary>The same after <see cref="BodyTurn.Cold"/>, waiting for a disk or the archive; null when it is gone.</summary>
     ValueTask<SegmentBytes?> OpenAsync(int from, int to);

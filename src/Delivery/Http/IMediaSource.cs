@@ -16,7 +16,7 @@ internal enum MediaTurn
 }
 
 /// <summary>
-/// What the direct path asks of the role behind it: to find, to answer or to hold. An origin's store (<see cref="OriginMedia"/>)
+/// What the paths in front of Kestrel, plain and with TLS, ask of the role behind them: to find, to answer or to hold. An origin's store (<see cref="OriginMedia"/>)
 /// or a relay's cache (<see cref="Relay.RelayMedia"/>). No call waits for anything.
 /// </summary>
 internal interface IMediaSource

@@ -3,7 +3,7 @@ using Millrace.Timeline;
 
 namespace Millrace.Delivery;
 
-/// <summary>An origin's media for the direct path: what <see cref="MediaDecisions"/> decides, but for what is Kestrel's.</summary>
+/// <summary>An origin's media for the paths in front of Kestrel: what <see cref="MediaDecisions"/> decides, but for what is Kestrel's.</summary>
 internal sealed class OriginMedia(MediaDecisions decisions) : IMediaSource
 {
     /// <inheritdoc/>
@@ -28,10 +28,10 @@ internal sealed class OriginMedia(MediaDecisions decisions) : IMediaSource
         return MediaTurn.Held;
     }
 
-    // Of unknown length, or too long a playlist for one piece: Kestrel's.
+    // Of unknown length: Kestrel's.
     private static bool IsOurs(in MediaAnswer answer)
     {
-        if (answer.IsRunning || answer.Pieces is { Length: > 1 })
+        if (answer.IsRunning)
             return false;
         DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
         return true;

@@ -104,7 +104,7 @@ internal sealed class RelayBody : IMediaBody
     /// The same as a run over many blocks, which the reader's own reference holds. A small body's bytes move: they are not
     /// given out so.
     /// </summary>
-    public BodyTurn TryOpenNow(int from, int to, out SegmentBytes piece)
+    public BodyTurn TryOpenNow(int from, int to, bool prefersFile, out SegmentBytes piece)
     {
         lock (gate)
         {
@@ -120,7 +120,7 @@ internal sealed class RelayBody : IMediaBody
     }
 
     /// <inheritdoc/>
-    public ValueTask<SegmentBytes?> OpenAsync(int from, int to) => new(TryOpenNow(from, to, out var piece) == BodyTurn.Ready ? piece : null);
+    public ValueTask<SegmentBytes?> OpenAsync(int from, int to) => new(TryOpenNow(from, to, prefersFile: false, out var piece) == BodyTurn.Ready ? piece : null);
 
     /// <summary>Ends when there is more than <paramref name="position"/> bytes, or nothing more comes.</summary>
     public Task WaitBeyondAsync(long position)

@@ -120,7 +120,7 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
     /// <summary>A body that is not whole yet. Who reads it is a user of the object: when the last one leaves, the fetch ends.</summary>
     private sealed class ArrivingBody(RelayCache cache, RelayObject item, RelayBody body) : IMediaBody
     {
-        public BodyTurn TryOpenNow(int from, int to, out SegmentBytes piece) => body.TryOpenNow(from, to, out piece);
+        public BodyTurn TryOpenNow(int from, int to, bool prefersFile, out SegmentBytes piece) => body.TryOpenNow(from, to, prefersFile, out piece);
 
         public ValueTask<SegmentBytes?> OpenAsync(int from, int to) => body.OpenAsync(from, to);
 

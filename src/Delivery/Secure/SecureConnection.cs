@@ -2,7 +2,8 @@ using System.Buffers;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using Millrace.Timeline;
+using Microsoft.AspNetCore.Http;
+using Millrace.Core;
 
 namespace Millrace.Delivery;
 
@@ -24,20 +25,22 @@ internal sealed class SecureConnection : IDisposable
     private readonly GatheredStream wire;
     private readonly SslStream tls;
     private readonly SecureWriter writer;
+    // Ends what waits for neither the socket nor a clock. Whoever cuts does not run what follows.
+    private readonly TaskCompletionSource cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[] input = [];
     private int filled;
     private Task<int>? arrival;
     private volatile Stage stage = Stage.Handshake;
     private long since;
     private long taken;
-    private volatile bool isCut;
 
     // What the request in hand is answered with, or waits for.
     private int headLength;
     private bool withBody;
     private bool closes;
     private MediaAnswer answer;
-    private MediaHold? hold;
+    private IHeldRequest? held;
+    private SegmentBytes? piece;
 
     /// <param name="listener">Whose connection it is.</param>
     /// <param name="socket">Accepted. Owned.</param>
@@ -59,6 +62,7 @@ internal sealed class SecureConnection : IDisposable
         Head,
         Held,
         Sending,
+        Starved,
     }
 
     private enum Next
@@ -67,7 +71,11 @@ internal sealed class SecureConnection : IDisposable
         Foreign,
         Answer,
         Hold,
+        Again,
+        End,
     }
+
+    private bool IsCut => cut.Task.IsCompleted;
 
     /// <summary>From the handshake to the end. True when Kestrel has it now, with its place among the connections.</summary>
     public async Task<bool> RunAsync()
@@ -86,15 +94,21 @@ internal sealed class SecureConnection : IDisposable
         }
         try
         {
-            isHanded = listener.Decisions is null || tls.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2
-                ? HandOver() : await ServeAsync().ConfigureAwait(false);
+            isHanded = listener.Media is null || tls.NegotiatedApplicationProtocol == SslApplicationProtocol.Http2
+                ? HandOver() : await ServeAsync(listener.Media).ConfigureAwait(false);
         }
         catch (Exception end) when (end is IOException or SocketException or ObjectDisposedException)
         {
             // It was cut, by its client or by the clock.
         }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            // The outermost loop of the connection: a bug ends the one that met it and no other.
+            listener.Report(fault);
+        }
         finally
         {
+            held?.Leave();
             Release();
             if (!isHanded)
                 await tls.DisposeAsync().ConfigureAwait(false);
@@ -107,7 +121,7 @@ internal sealed class SecureConnection : IDisposable
     /// <summary>Ends the connection, from any thread: what it waits for fails, and its task ends.</summary>
     public void Dispose()
     {
-        isCut = true;
+        cut.TrySetResult();
         wire.Dispose();
     }
 
@@ -130,35 +144,24 @@ internal sealed class SecureConnection : IDisposable
         }
     }
 
-    private async Task<bool> ServeAsync()
+    private async Task<bool> ServeAsync(IMediaSource media)
     {
         Enter(Stage.Idle);
-        while (!isCut)
+        while (!IsCut)
         {
-            switch (filled == 0 ? Next.More : Look())
+            var next = filled == 0 ? Next.More : Look(media);
+            if (next == Next.Hold)
+                next = await HoldAsync().ConfigureAwait(false);
+            if (next == Next.Answer)
+                next = await AnswerAsync(media).ConfigureAwait(false);
+            switch (next)
             {
                 case Next.Foreign:
                     return HandOver();
-                case Next.More:
-                    if (!await ReadAsync().ConfigureAwait(false))
-                        return false;
-                    continue;
-                case Next.Hold when !await HoldAsync().ConfigureAwait(false):
+                case Next.More when !await ReadAsync().ConfigureAwait(false):
+                case Next.End:
                     return false;
             }
-            // A running segment's length is not known: Kestrel sends it in chunks.
-            if (answer.IsRunning)
-                return HandOver();
-            Enter(Stage.Sending);
-            var isWhole = await SendAsync().ConfigureAwait(false);
-            answer = default;
-            if (!isWhole || closes)
-            {
-                if (isWhole)
-                    await tls.ShutdownAsync().ConfigureAwait(false);
-                return false;
-            }
-            Consume();
         }
         return false;
     }
@@ -186,7 +189,7 @@ internal sealed class SecureConnection : IDisposable
     // One read at a time: the one that waits while a request is held is also the next request's.
     private Task<int> Arrival() => arrival ??= tls.ReadAsync(Memory<byte>.Empty).AsTask();
 
-    private Next Look()
+    private Next Look(IMediaSource media)
     {
         switch (RequestHead.TryRead(input.AsSpan(0, filled), out var head))
         {
@@ -195,10 +198,18 @@ internal sealed class SecureConnection : IDisposable
             case HeadStatus.Incomplete:
                 return filled > RequestHead.MaxBytes ? Next.Foreign : Next.More;
         }
+        headLength = head.Length;
+        withBody = !head.IsHead;
+        closes = head.Closes || listener.IsDraining;
         var text = ArrayPool<char>.Shared.Rent(RequestHead.MaxBytes);
         try
         {
-            return Decide(head, head.ToRequest(text));
+            return media.Begin(head.ToRequest(text), out answer, out held) switch
+            {
+                MediaTurn.Answered => Next.Answer,
+                MediaTurn.Held => Next.Hold,
+                _ => Next.Foreign,
+            };
         }
         finally
         {
@@ -206,43 +217,26 @@ internal sealed class SecureConnection : IDisposable
         }
     }
 
-    // As DirectConnection.Serve: the same requests are Kestrel's.
-    private Next Decide(in RequestHead head, in MediaRequest request)
-    {
-        headLength = head.Length;
-        withBody = !head.IsHead;
-        closes = head.Closes || listener.IsDraining;
-        if (!MediaPath.TryParse(request.Path, out var path) || path.Object == MediaObject.None || path.IsAside)
-            return Next.Foreign;
-        if (listener.Decisions!.Find(path, out _) is not { } broadcast)
-            return Next.Foreign;
-        broadcast.Touch();
-        return MediaDecisions.TryAnswer(request, path, broadcast, out answer, out hold) ? Next.Answer : Next.Hold;
-    }
-
-    /// <summary>Waits for what the request is about; false when its client left meanwhile.</summary>
-    private async ValueTask<bool> HoldAsync()
+    /// <summary>Waits for what the request is about.</summary>
+    private async ValueTask<Next> HoldAsync()
     {
         Enter(Stage.Held);
-        var held = hold!;
-        using var limit = new CancellationTokenSource(held.Limit, listener.Time);
+        using var limit = held!.Longest is { } longest ? new CancellationTokenSource(longest, listener.Time) : new CancellationTokenSource();
         var waiting = held.WaitAsync(limit.Token).AsTask();
-        if (!waiting.IsCompleted && filled == headLength)
+        while (!waiting.IsCompleted)
         {
-            await Task.WhenAny(waiting, Arrival()).ConfigureAwait(false);
-            if (!waiting.IsCompleted && !await IsStillThereAsync().ConfigureAwait(false))
-            {
-                await limit.CancelAsync().ConfigureAwait(false);
-                await waiting.ConfigureAwait(false);
-                return false;
-            }
+            // What arrives meanwhile is the end, or the next request, which waits its turn.
+            await Task.WhenAny(waiting, filled == headLength ? Arrival() : cut.Task, cut.Task).ConfigureAwait(false);
+            if (waiting.IsCompleted || (!IsCut && await IsStillThereAsync().ConfigureAwait(false)))
+                continue;
+            await limit.CancelAsync().ConfigureAwait(false);
+            await waiting.ConfigureAwait(false);
+            return Next.End;
         }
-        After(held, await waiting.ConfigureAwait(false));
-        hold = null;
-        return true;
+        await waiting.ConfigureAwait(false);
+        return After();
     }
 
-    // Something arrived while the request was held: the end, or the next request, which waits its turn.
     private async ValueTask<bool> IsStillThereAsync()
     {
         try
@@ -261,78 +255,154 @@ internal sealed class SecureConnection : IDisposable
         }
     }
 
-    private void After(MediaHold held, TimelineWait wait)
+    /// <summary>The wait is over: the request is still where it was.</summary>
+    private Next After()
     {
+        var over = held!;
+        held = null;
         RequestHead.TryRead(input.AsSpan(0, filled), out var head);
         var text = ArrayPool<char>.Shared.Rent(RequestHead.MaxBytes);
-        answer = MediaDecisions.After(head.ToRequest(text), held, wait);
-        ArrayPool<char>.Shared.Return(text);
+        try
+        {
+            return over.TryAnswer(head.ToRequest(text), out answer) ? Next.Answer : Next.Foreign;
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(text);
+        }
     }
 
-    /// <summary>False when the response could not be finished.</summary>
-    private async ValueTask<bool> SendAsync()
+    /// <summary>Sends the answer, releases its body, and says how the connection goes on.</summary>
+    private async ValueTask<Next> AnswerAsync(IMediaSource media)
     {
-        DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
-        writer.Begin(answer, closes);
-        var isWhole = true;
-        if (withBody && answer.HasBody)
+        var body = (IMediaBody?)answer.Segment ?? answer.Body;
+        try
         {
-            if (answer.Segment is { } segment)
-            {
-                isWhole = await SendAsync(segment, answer.From, answer.To).ConfigureAwait(false);
-            }
-            else
-            {
-                foreach (var piece in answer.Pieces)
-                    await writer.AddAsync(piece).ConfigureAwait(false);
-            }
+            Enter(Stage.Sending);
+            return await SendAsync(media, withBody && answer.HasBody ? body : null).ConfigureAwait(false);
+        }
+        finally
+        {
+            piece?.Dispose();
+            piece = null;
+            answer = default;
+            body?.Release();
+        }
+    }
+
+    private async ValueTask<Next> SendAsync(IMediaSource media, IMediaBody? body)
+    {
+        // 1. Before anything is promised: the archive may not hand it out.
+        var turn = body is null ? BodyTurn.Done : await OpenAsync(body, answer.From).ConfigureAwait(false);
+        if (turn == BodyTurn.Gone && answer.Segment is not null)
+        {
+            answer = MediaDecisions.Fail(answer.Kind, StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotToBeHad);
+            DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
+            body = null;
+        }
+
+        // 2. The head, unless Kestrel has to say it.
+        var hasBody = withBody && answer.HasBody;
+        var isChunked = hasBody && answer.ContentLength is null;
+        if (!writer.TryBegin(answer, isChunked, closes))
+            return Next.Foreign;
+
+        // 3. The body.
+        var isWhole = true;
+        if (body is not null)
+        {
+            isWhole = await SendAsync(media, body, turn, isChunked).ConfigureAwait(false);
+        }
+        else if (hasBody)
+        {
+            foreach (var text in answer.Pieces)
+                await writer.AddAsync(text).ConfigureAwait(false);
+            media.SentBytes.Add(answer.ContentLength ?? 0);
         }
         await writer.EndAsync().ConfigureAwait(false);
         if (!isWhole || wire.IsBroken)
-            return false;
-        if (withBody && answer.HasBody)
-            DeliveryMetrics.SentBytes.Add(answer.ContentLength ?? 0);
-        return true;
-    }
-
-    private async ValueTask<bool> SendAsync(StoredSegment segment, int from, int to)
-    {
-        while (from < to)
+            return Next.End;
+        if (closes)
         {
-            // Gone meanwhile: the reader was slower than the window.
-            if (await segment.Rendition.OpenAsync(segment, from, to).ConfigureAwait(false) is not { } piece)
-                return false;
-            using (piece)
-            {
-                if (piece.File is not null)
-                {
-                    await SendFileAsync(piece).ConfigureAwait(false);
-                }
-                else
-                {
-                    foreach (var slice in piece.Slices)
-                        await writer.AddAsync(slice).ConfigureAwait(false);
-                }
-            }
-            if (writer.IsBroken)
-                return false;
-            from += piece.Length;
+            await tls.ShutdownAsync().ConfigureAwait(false);
+            return Next.End;
         }
-        return true;
+        Consume();
+        return Next.Again;
     }
 
-    private async ValueTask SendFileAsync(SegmentBytes piece)
+    /// <summary>The body piece by piece, as it comes; false when its end is missing.</summary>
+    private async ValueTask<bool> SendAsync(IMediaSource media, IMediaBody body, BodyTurn turn, bool isChunked)
     {
-        for (var done = 0; done < piece.Length && !writer.IsBroken;)
+        for (var from = answer.From; !writer.IsBroken && !IsCut;)
+        {
+            switch (turn)
+            {
+                case BodyTurn.Ready:
+                    var opened = piece!.Value;
+                    if (isChunked)
+                        await writer.AddChunkAsync(opened.Length).ConfigureAwait(false);
+                    await SendAsync(opened).ConfigureAwait(false);
+                    from += opened.Length;
+                    media.SentBytes.Add(opened.Length);
+                    opened.Dispose();
+                    piece = null;
+                    break;
+                case BodyTurn.Later:
+                    // What there is goes ahead, and nothing of ours is held meanwhile.
+                    await writer.FlushAsync().ConfigureAwait(false);
+                    Enter(Stage.Starved);
+                    await Task.WhenAny(body.WaitBeyondAsync(from), cut.Task).ConfigureAwait(false);
+                    Enter(Stage.Sending);
+                    break;
+                case BodyTurn.Done when isChunked:
+                    await writer.AddChunkAsync(0).ConfigureAwait(false);
+                    return true;
+                default:
+                    return false;
+            }
+            if (from == answer.To)
+                return true;
+            turn = await OpenAsync(body, from).ConfigureAwait(false);
+        }
+        return false;
+    }
+
+    /// <summary>The next piece, if it is here or has only to be fetched.</summary>
+    private async ValueTask<BodyTurn> OpenAsync(IMediaBody body, int from)
+    {
+        var turn = body.TryOpenNow(from, answer.To, prefersFile: false, out var opened);
+        if (turn == BodyTurn.Ready)
+            piece = opened;
+        if (turn != BodyTurn.Cold)
+            return turn;
+        piece = await body.OpenAsync(from, answer.To).ConfigureAwait(false);
+        return piece is null ? BodyTurn.Gone : BodyTurn.Ready;
+    }
+
+    private async ValueTask SendAsync(SegmentBytes bytes)
+    {
+        if (bytes.File is not null)
+        {
+            await SendFileAsync(bytes).ConfigureAwait(false);
+            return;
+        }
+        foreach (var slice in bytes.Slices)
+            await writer.AddAsync(slice).ConfigureAwait(false);
+    }
+
+    private async ValueTask SendFileAsync(SegmentBytes bytes)
+    {
+        for (var done = 0; done < bytes.Length && !writer.IsBroken;)
         {
             var room = await writer.RoomAsync().ConfigureAwait(false);
-            var wanted = Math.Min(room.Length, piece.Length - done);
-            var offset = piece.FileOffset + done;
+            var wanted = Math.Min(room.Length, bytes.Length - done);
+            var offset = bytes.FileOffset + done;
             // A disk that has to turn for it holds up no thread that serves others.
-            var isNear = LinuxCalls.IsCached(piece.File!.DangerousGetHandle(), offset + wanted - 1);
+            var isNear = LinuxCalls.IsCached(bytes.File!.DangerousGetHandle(), offset + wanted - 1);
             var read = isNear
-                ? RandomAccess.Read(piece.File!, room.Span[..wanted], offset)
-                : await RandomAccess.ReadAsync(piece.File!, room[..wanted], offset).ConfigureAwait(false);
+                ? RandomAccess.Read(bytes.File!, room.Span[..wanted], offset)
+                : await RandomAccess.ReadAsync(bytes.File!, room[..wanted], offset).ConfigureAwait(false);
             if (read == 0)
                 throw new IOException("A spool file is shorter than what was written to it.");
             writer.Advance(read);

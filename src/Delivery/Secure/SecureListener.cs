@@ -4,6 +4,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
 
 namespace Millrace.Delivery;
 
@@ -23,23 +24,27 @@ internal sealed class SecureListener : IConnectionListener
     // Bounded by the limit of connections: each has at most one entry.
     private readonly Channel<HandedConnection> handedOver = Channel.CreateUnbounded<HandedConnection>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ILogger logger;
     private readonly Task accepting;
     private readonly ITimer clock;
     private int connections;
     private CancellationToken deadline = new(canceled: true);
 
     /// <param name="socket">Listens already. Owned.</param>
-    /// <param name="decisions">What media requests are answered with; null hands everything to Kestrel.</param>
+    /// <param name="media">What media requests are answered with; null hands everything to Kestrel.</param>
     /// <param name="handshake">What is shown in a handshake that begins now.</param>
     /// <param name="limits">What a connection may do.</param>
     /// <param name="time">The clock.</param>
     /// <param name="pool">For Kestrel's connections. Owned.</param>
+    /// <param name="logger">Where a connection's fault is said.</param>
     public SecureListener(
-        Socket socket, MediaDecisions? decisions, Func<SslServerAuthenticationOptions> handshake, DirectLimits limits, TimeProvider time, MemoryPool<byte> pool)
+        Socket socket, IMediaSource? media, Func<SslServerAuthenticationOptions> handshake, DirectLimits limits, TimeProvider time,
+        MemoryPool<byte> pool, ILogger logger)
     {
         this.socket = socket;
         this.handshake = handshake;
-        Decisions = decisions;
+        this.logger = logger;
+        Media = media;
         Limits = limits;
         Time = time;
         Pool = pool;
@@ -52,7 +57,7 @@ internal sealed class SecureListener : IConnectionListener
     public EndPoint EndPoint { get; }
 
     /// <summary>What media requests are answered with, or null.</summary>
-    public MediaDecisions? Decisions { get; }
+    public IMediaSource? Media { get; }
 
     /// <summary>What a connection may do.</summary>
     public DirectLimits Limits { get; }
@@ -68,6 +73,9 @@ internal sealed class SecureListener : IConnectionListener
 
     /// <summary>What is shown in a handshake that begins now.</summary>
     public SslServerAuthenticationOptions Handshake() => handshake();
+
+    /// <summary>Says that a connection met a fault of ours.</summary>
+    public void Report(Exception fault) => logger.DirectConnectionFailed(fault);
 
     /// <summary>A connection is Kestrel's from now on.</summary>
     public void HandOver(HandedConnection connection)

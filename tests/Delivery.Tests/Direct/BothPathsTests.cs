@@ -15,6 +15,7 @@ public sealed class BothPathsTests
         "main.m3u8", "manifest.mpd", "source/live.m3u8", "source/0-init.mp4", "source/1-init.mp4", "source/0.m4s", "source/1.m4s",
         "source/4.m4s", "source/0.0.m4s", "source/4.3.m4s", "source/4.2.m4s", "source/00.m4s", "source/-1.m4s", "source/1.m4s/", "source//1.m4s",
         "source/./1.m4s", "source/../source/1.m4s", "source/%31.m4s", "source/1.m4s%00", "source/99999999999999999999.m4s", "audio/1.m4s", "nothing", "",
+        "dvr.m3u8", "source/dvr.m3u8", "steering.json", "steering-dvr.json", "steering-dash.json",
     ];
 
     internal static readonly string[] Fields =
@@ -132,6 +133,35 @@ public sealed class BothPathsTests
             await AssertSameAsync(paths, $"GET {Root(origin)}/source/1.m4s HTTP/1.1\r\nHost: a\r\n{framing}\r\n0\r\n\r\n");
     }
 
+    /// <summary>A playlist that is kept in several pieces.</summary>
+    [Fact]
+    public async Task Playlist_OfALongBroadcast_AnswersTheSame()
+    {
+        using var origin = new Origin(dvr: new DvrOptions { Mode = DvrMode.Full });
+        origin.AddSegments(0, 4 * OriginBroadcast.SlideSegments);
+        await using var paths = await TwoPaths.StartAsync(origin);
+        foreach (var fields in (string[])["", "Accept-Encoding: gzip\r\n", "Connection: close\r\n"])
+            await AssertSameAsync(paths, $"GET {Root(origin)}/source/dvr.m3u8 HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        await AssertSameAsync(paths, $"HEAD {Root(origin)}/source/dvr.m3u8 HTTP/1.1\r\nHost: a\r\n\r\n");
+        Assert.Equal(0, paths.Kestrels);
+    }
+
+    [Fact]
+    public async Task Segment_ThatItsStoreDoesNotHandOut_AnswersTheSame()
+    {
+        using var origin = new Origin(new DeliveryOptions { RecordingFileDuration = TimeSpan.FromSeconds(10) }, dvr: new DvrOptions { Mode = DvrMode.Full });
+        origin.AddSegments(0, 12);
+        await origin.SpooledAsync(() => origin.Video.TryFind(8, out var found, out _, out _) && found.Place == SegmentPlace.File);
+        await using var paths = await TwoPaths.StartAsync(origin);
+        string Get(string name, string fields = "") => $"GET {Root(origin)}/source/{name} HTTP/1.1\r\nHost: a\r\n{fields}\r\n";
+        File.Delete(Path.Combine(origin.Broadcast.Directory, SpoolFile.NameOf("source", 0)));
+        // It is said, and the connection goes on.
+        await AssertSameAsync(paths, Get("0.m4s") + Get("0.1.m4s", "Range: bytes=1-2\r\n") + Get("11.m4s") + Get("1.m4s"));
+        var said = await TwoPaths.ExchangeAsync(paths.Secure, Get("0.m4s") + Get("11.m4s") + Last, isSecure: true);
+        Assert.StartsWith("HTTP/1.1 503 Service Unavailable\r\n", said, StringComparison.Ordinal);
+        Assert.Contains(Encoding.Latin1.GetString(Origin.BytesOf(11)), said, StringComparison.Ordinal);
+    }
+
     /// <summary>Requests put together at random, and half of them with a byte or two changed.</summary>
     [Fact]
     public async Task Requests_AtRandom_AnswerTheSame()
@@ -167,7 +197,7 @@ public sealed class BothPathsTests
         };
     }
 
-    internal static async Task AssertSameAsync(TwoPaths paths, string request, bool withTls = true)
+    internal static async Task AssertSameAsync(TwoPaths paths, string request, bool withTls = true, Func<Task>? between = null)
     {
         var plain = await TwoPaths.ExchangeAsync(paths.Plain, request + Last);
         var direct = await TwoPaths.ExchangeAsync(paths.Direct, request + Last);
@@ -175,7 +205,8 @@ public sealed class BothPathsTests
         AssertSame("the direct path", plain, direct, request);
         if (!withTls)
             return;
-        AssertSame("the direct path with TLS", plain, await TwoPaths.ExchangeSecurelyAsync(paths.Secure, request + Last), request);
+        await (between?.Invoke() ?? Task.CompletedTask);
+        AssertSame("the direct path with TLS", plain, await TwoPaths.ExchangeAsync(paths.Secure, request + Last, isSecure: true), request);
         Assert.Empty(paths.Faults);
     }
 

@@ -111,7 +111,7 @@ public sealed class RelayBothPathsTests
         }
         await first;
         await relay.IdleAsync();
-        await BothPathsTests.AssertSameAsync(paths, request, withTls: false);
+        await BothPathsTests.AssertSameAsync(paths, request, between: relay.IdleAsync);
         await relay.IdleAsync();
     }
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -34,7 +33,7 @@ internal sealed partial class TwoPaths : IAsyncDisposable
     private readonly WebApplication plain;
     private int kestrels;
 
-    private TwoPaths(TryAnswer media, params Func<IServiceProvider, IConnectionListenerFactory>[] transports)
+    private TwoPaths(TryAnswer media, params Func<IMemoryPoolFactory<byte>, IConnectionListenerFactory>[] transports)
     {
         direct = Build((HttpContext context, out Task task) =>
         {
@@ -61,15 +60,17 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         var limits = Limits(maxConnections);
         return await StartAsync(new TwoPaths(
             new MediaEndpoint(origin.Store, origin.Time).TryInvoke,
-            provider => new DirectTransport(origin.Store, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance),
-            provider => new SecureTransport(origin.Store, () => Identity, limits, origin.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>())));
+            pools => new DirectTransport(origin.Store, limits, origin.Time, pools, NullLoggerFactory.Instance),
+            pools => new SecureTransport(origin.Store, () => Identity, limits, origin.Time, pools, NullLoggerFactory.Instance)));
     }
 
     public static async Task<TwoPaths> StartAsync(TestRelay relay)
     {
         Assert.SkipUnless(DirectTransport.IsSupported, "The direct path needs Linux.");
-        return await StartAsync(new TwoPaths(relay.Endpoint.TryInvoke, provider => new DirectTransport(
-            relay.Node, Limits(2000), relay.Time, provider.GetRequiredService<IMemoryPoolFactory<byte>>(), NullLoggerFactory.Instance)));
+        return await StartAsync(new TwoPaths(
+            relay.Endpoint.TryInvoke,
+            pools => new DirectTransport(relay.Node, Limits(2000), relay.Time, pools, NullLoggerFactory.Instance),
+            pools => new SecureTransport(relay.Node, () => Identity, Limits(2000), relay.Time, pools, NullLoggerFactory.Instance)));
     }
 
     /// <summary>Media requests that Kestrel answered behind the direct path.</summary>
@@ -87,30 +88,11 @@ internal sealed partial class TwoPaths : IAsyncDisposable
     public Task StopDirectAsync(CancellationToken cancellation) => direct.StopAsync(cancellation);
 
     /// <summary>Sends bytes on a connection of their own and reads until the server ends it. The date is taken out.</summary>
-    public static async Task<string> ExchangeAsync(IPEndPoint server, string request)
+    public static async Task<string> ExchangeAsync(IPEndPoint server, string request, bool isSecure = false)
     {
-        using var client = await ConnectAsync(server);
+        using var client = await PathClient.ConnectAsync(server, isSecure);
         await client.SendAsync(Encoding.Latin1.GetBytes(request));
-        return WithoutDate(Encoding.Latin1.GetString(await ReadToEndAsync(client)));
-    }
-
-    /// <summary>The same through TLS; what the server said before it cut the connection, if it did.</summary>
-    public static async Task<string> ExchangeSecurelyAsync(IPEndPoint server, string request)
-    {
-        using var client = await ConnectSecurelyAsync(server);
-        await client.WriteAsync(Encoding.Latin1.GetBytes(request));
-        var all = new MemoryStream();
-        using var limit = new CancellationTokenSource(Patience);
-        await client.CopyToAsync(all, limit.Token);
-        return WithoutDate(Encoding.Latin1.GetString(all.ToArray()));
-    }
-
-    /// <summary>A connection with TLS on which HTTP/1.1 is spoken.</summary>
-    public static async Task<SslStream> ConnectSecurelyAsync(IPEndPoint server, int receiveBuffer = 0)
-    {
-        var stream = new SslStream(new NetworkStream(await ConnectAsync(server, receiveBuffer), ownsSocket: true));
-        await stream.AuthenticateAsClientAsync(ClientOptions(SslApplicationProtocol.Http11));
-        return stream;
+        return WithoutDate(Encoding.Latin1.GetString(await client.ReadToEndAsync()));
     }
 
     /// <summary>What a client that knows the server says in its handshake.</summary>
@@ -121,38 +103,6 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         RemoteCertificateValidationCallback = (_, shown, _, _) =>
             shown?.GetCertHashString() == Identity.ServerCertificateContext!.TargetCertificate.GetCertHashString(),
     };
-
-    public static async Task<Socket> ConnectAsync(IPEndPoint server, int receiveBuffer = 0)
-    {
-        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        if (receiveBuffer > 0)
-            client.ReceiveBufferSize = receiveBuffer;
-        await client.ConnectAsync(server);
-        return client;
-    }
-
-    public static async Task<byte[]> ReadToEndAsync(Socket client)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        var all = new MemoryStream();
-        var buffer = new byte[64 * 1024];
-        while (await client.ReceiveAsync(buffer, limit.Token) is > 0 and var count)
-            all.Write(buffer, 0, count);
-        return all.ToArray();
-    }
-
-    public static async Task<byte[]> ReadAsync(Socket client, int count)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        var bytes = new byte[count];
-        for (var done = 0; done < count;)
-        {
-            var read = await client.ReceiveAsync(bytes.AsMemory(done), limit.Token);
-            Assert.NotEqual(0, read);
-            done += read;
-        }
-        return bytes;
-    }
 
     /// <summary>The body of a chunked response (RFC 9112 §7.1), whole.</summary>
     public static string Dechunked(string answer)
@@ -168,24 +118,6 @@ internal sealed partial class TwoPaths : IAsyncDisposable
             body.Append(answer, line + 2, length);
             at = line + 2 + length + 2;
         }
-    }
-
-    /// <summary>A response with a body of that length, or of the length that it says.</summary>
-    public static async Task<string> ReadAnswerAsync(Socket client, int? length)
-    {
-        var text = await ReadHeadAsync(client);
-        var said = int.Parse(text.Split("Content-Length: ")[1].Split('\r')[0], CultureInfo.InvariantCulture);
-        Assert.Equal(length ?? said, said);
-        return text + Encoding.Latin1.GetString(await ReadAsync(client, said));
-    }
-
-    public static async Task<string> ReadHeadAsync(Socket client)
-    {
-        // No head here is shorter than this; what is left of it comes byte by byte.
-        var head = new StringBuilder(Encoding.Latin1.GetString(await ReadAsync(client, 80)));
-        while (!(head[^1] == '\n' && head[^3] == '\n'))
-            head.Append((char)(await ReadAsync(client, 1))[0]);
-        return head.ToString();
     }
 
     public static string WithoutDate(string answer) => Date().Replace(answer, "Date: now\r\n");
@@ -204,7 +136,7 @@ internal sealed partial class TwoPaths : IAsyncDisposable
         await plain.DisposeAsync();
     }
 
-    private WebApplication Build(TryAnswer media, Func<IServiceProvider, IConnectionListenerFactory>[]? transports)
+    private WebApplication Build(TryAnswer media, Func<IMemoryPoolFactory<byte>, IConnectionListenerFactory>[]? transports)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -215,11 +147,11 @@ internal sealed partial class TwoPaths : IAsyncDisposable
             kestrel.Limits.MaxRequestHeaderCount = 64;
             kestrel.Limits.MaxRequestBodySize = 64 * 1024;
             kestrel.Listen(IPAddress.Loopback, 0);
-            if (transports?.Length > 1)
+            if (transports is not null)
                 kestrel.Listen(new SecureEndPoint(IPAddress.Loopback, 0));
         });
         foreach (var transport in transports ?? [])
-            builder.Services.AddSingleton(transport);
+            builder.Services.AddSingleton(provider => transport(provider.GetRequiredService<IMemoryPoolFactory<byte>>()));
         var app = builder.Build();
         app.Use(next => async context =>
         {
