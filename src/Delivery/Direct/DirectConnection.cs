@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Millrace.Core;
 
 namespace Millrace.Delivery;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Millrace.Core;
 
 namespace Millrace.Delivery;
 

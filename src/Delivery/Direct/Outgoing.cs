@@ -253,7 +253,7 @@ internal sealed class Outgoing
 
         void Add(byte* address, int length)
         {
-            slices[count++] = new LinuxCalls.Slice { Address = address, Length = (nuint)length };
+            slices[count++] = new LinuxCalls.Slice(address, length);
             wanted += length;
         }
     }

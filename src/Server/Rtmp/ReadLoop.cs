@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Millrace.Core;
 
 namespace Millrace.Server.Rtmp;
 
@@ -42,10 +43,10 @@ internal sealed unsafe class ReadLoop : IDisposable
         this.coalescing = coalescing;
         this.time = time;
         this.logger = logger;
-        epoll = LibC.EpollCreate();
-        wakeUp = LibC.EventFd();
-        if (epoll < 0 || wakeUp < 0 || LibC.EpollControl(epoll, LibC.EpollCtlAdd, wakeUp, LibC.EpollIn, wakeUp) < 0)
-            throw new IOException($"epoll is not available (errno {Marshal.GetLastPInvokeError()}).");
+        epoll = LinuxCalls.EpollCreate();
+        wakeUp = LinuxCalls.EventFd();
+        if (epoll < 0 || wakeUp < 0 || LinuxCalls.EpollControl(epoll, LinuxCalls.EpollAdd, wakeUp, LinuxCalls.EpollIn) < 0)
+            throw new IOException($"epoll is not available (errno {LinuxCalls.LastError}).");
         thread = new Thread(Run) { IsBackground = true, Name = $"rtmp-read-{number}" };
         thread.Start();
     }
@@ -64,32 +65,32 @@ internal sealed unsafe class ReadLoop : IDisposable
         if (stopping)
             return;
         stopping = true;
-        LibC.Signal(wakeUp);
+        LinuxCalls.Signal(wakeUp);
         thread.Join();
-        LibC.Close(wakeUp);
-        LibC.Close(epoll);
+        LinuxCalls.Close(wakeUp);
+        LinuxCalls.Close(epoll);
     }
 
     private void Post(Entry entry)
     {
         posted.Enqueue(entry);
-        LibC.Signal(wakeUp);
+        LinuxCalls.Signal(wakeUp);
     }
 
     private void Run()
     {
         var buffer = (byte*)NativeMemory.AlignedAlloc(BufferBytes, 4096);
-        var events = stackalloc byte[MaxEvents * LibC.EventSize];
+        var events = stackalloc byte[MaxEvents * LinuxCalls.EventSize];
         var nextSweep = time.GetTimestamp();
         while (!stopping)
         {
-            var ready = LibC.EpollWait(epoll, events, MaxEvents, 1000);
+            var ready = LinuxCalls.EpollWait(epoll, events, MaxEvents, 1000);
             for (var i = 0; i < ready; i++)
             {
-                var flags = *(int*)(events + i * LibC.EventSize);
-                var descriptor = (int)*(long*)(events + i * LibC.EventSize + LibC.EventDataOffset);
+                var flags = *(int*)(events + i * LinuxCalls.EventSize);
+                var descriptor = (int)*(long*)(events + i * LinuxCalls.EventSize + LinuxCalls.EventDataOffset);
                 if (descriptor == wakeUp)
-                    LibC.DrainSignal(wakeUp);
+                    LinuxCalls.DrainSignal(wakeUp);
                 else if (entries.TryGetValue(descriptor, out var entry))
                     Serve(entry, flags, buffer);
             }
@@ -113,11 +114,11 @@ internal sealed unsafe class ReadLoop : IDisposable
 
     private void Serve(Entry entry, int flags, byte* buffer)
     {
-        if ((flags & LibC.EpollOut) != 0)
+        if ((flags & LinuxCalls.EpollOut) != 0)
             entry.FlushQueued();
-        if ((flags & (LibC.EpollIn | LibC.EpollErr | LibC.EpollHup | LibC.EpollReadHup)) == 0)
+        if ((flags & (LinuxCalls.EpollIn | LinuxCalls.EpollErr | LinuxCalls.EpollHup | LinuxCalls.EpollReadHup)) == 0)
             return;
-        var received = LibC.Receive(entry.Descriptor, buffer, BufferBytes);
+        var received = LinuxCalls.Receive(entry.Descriptor, buffer, BufferBytes);
         if (received > 0)
         {
             try
@@ -135,7 +136,7 @@ internal sealed unsafe class ReadLoop : IDisposable
                 Remove(entry);
             return;
         }
-        if (received < 0 && Marshal.GetLastPInvokeError() is LibC.ErrorAgain or LibC.ErrorInterrupted)
+        if (received < 0 && LinuxCalls.LastError is LinuxCalls.ErrorAgain or LinuxCalls.ErrorInterrupted)
             return;
         Remove(entry);
     }
@@ -151,7 +152,7 @@ internal sealed unsafe class ReadLoop : IDisposable
         if (entries.ContainsKey(entry.Descriptor))
             return;
         entries.Add(entry.Descriptor, entry);
-        if (LibC.EpollControl(epoll, LibC.EpollCtlAdd, entry.Descriptor, LibC.EpollIn | LibC.EpollReadHup, entry.Descriptor) < 0)
+        if (LinuxCalls.EpollControl(epoll, LinuxCalls.EpollAdd, entry.Descriptor, LinuxCalls.EpollIn | LinuxCalls.EpollReadHup) < 0)
             Remove(entry);
     }
 
@@ -201,8 +202,8 @@ internal sealed unsafe class ReadLoop : IDisposable
                     return false;
                 if (queuedBytes == 0)
                 {
-                    var sent = LibC.Send(Descriptor, bytes);
-                    if (sent < 0 && Marshal.GetLastPInvokeError() is not (LibC.ErrorAgain or LibC.ErrorInterrupted))
+                    var sent = LinuxCalls.Send(Descriptor, bytes);
+                    if (sent < 0 && LinuxCalls.LastError is not (LinuxCalls.ErrorAgain or LinuxCalls.ErrorInterrupted))
                         return false;
                     bytes = bytes[(int)Math.Max(0, sent)..];
                     if (bytes.IsEmpty)
@@ -214,7 +215,7 @@ internal sealed unsafe class ReadLoop : IDisposable
                     Array.Resize(ref queued, Math.Max(4096, (queuedBytes + bytes.Length) * 2));
                 bytes.CopyTo(queued.AsSpan(queuedBytes));
                 if (queuedBytes == 0)
-                    LibC.EpollControl(loop.epoll, LibC.EpollCtlModify, Descriptor, LibC.EpollIn | LibC.EpollReadHup | LibC.EpollOut, Descriptor);
+                    LinuxCalls.EpollControl(loop.epoll, LinuxCalls.EpollModify, Descriptor, LinuxCalls.EpollIn | LinuxCalls.EpollReadHup | LinuxCalls.EpollOut);
                 queuedBytes += bytes.Length;
                 return true;
             }
@@ -226,7 +227,7 @@ internal sealed unsafe class ReadLoop : IDisposable
             {
                 if (finished || queuedBytes == 0)
                     return;
-                var sent = (int)LibC.Send(Descriptor, queued.AsSpan(0, queuedBytes));
+                var sent = (int)LinuxCalls.Send(Descriptor, queued.AsSpan(0, queuedBytes));
                 if (sent <= 0)
                     return;
                 queued.AsSpan(sent, queuedBytes - sent).CopyTo(queued);
@@ -234,7 +235,7 @@ internal sealed unsafe class ReadLoop : IDisposable
                 if (queuedBytes > 0)
                     return;
                 queued = [];
-                LibC.EpollControl(loop.epoll, LibC.EpollCtlModify, Descriptor, LibC.EpollIn | LibC.EpollReadHup, Descriptor);
+                LinuxCalls.EpollControl(loop.epoll, LinuxCalls.EpollModify, Descriptor, LinuxCalls.EpollIn | LinuxCalls.EpollReadHup);
             }
         }
 

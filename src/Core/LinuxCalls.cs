@@ -1,9 +1,12 @@
 using System.Runtime.InteropServices;
 
-namespace Millrace.Delivery;
+namespace Millrace.Core;
 
-/// <summary>The Linux calls that the direct path makes itself. Every one returns -1 and sets errno on failure.</summary>
-internal static unsafe partial class LinuxCalls
+/// <summary>
+/// The Linux calls that the loops over sockets make themselves, where the base library has none or copies. Every one returns -1
+/// and sets errno (<see cref="LastError"/>) on failure. 64-bit Linux only.
+/// </summary>
+public static unsafe partial class LinuxCalls
 {
     public const int EpollIn = 0x001;
     public const int EpollOut = 0x004;
@@ -14,6 +17,7 @@ internal static unsafe partial class LinuxCalls
 
     public const int EpollAdd = 1;
     public const int EpollDelete = 2;
+    public const int EpollModify = 3;
 
     public const int ErrorInterrupted = 4;
     public const int ErrorAgain = 11;
@@ -43,10 +47,10 @@ internal static unsafe partial class LinuxCalls
     public static readonly int EventDataOffset = EventSize - 8;
 
     /// <summary>A run of memory: <c>struct iovec</c>.</summary>
-    public struct Slice
+    public readonly struct Slice(byte* address, int length)
     {
-        public byte* Address;
-        public nuint Length;
+        private readonly byte* address = address;
+        private readonly nuint length = (nuint)length;
     }
 
     public static int LastError => Marshal.GetLastPInvokeError();
@@ -55,6 +59,7 @@ internal static unsafe partial class LinuxCalls
 
     public static int EventFd() => eventfd(0, CloseOnExec | NonBlocking);
 
+    /// <summary>Watches a descriptor, or no longer; its events carry the descriptor as their data.</summary>
     public static int EpollControl(int epoll, int operation, int descriptor, int events)
     {
         var entry = stackalloc byte[16];
@@ -69,11 +74,21 @@ internal static unsafe partial class LinuxCalls
     /// <summary>A connection that does not block, or -1.</summary>
     public static int Accept(int listener) => accept4(listener, null, null, CloseOnExec | NonBlocking);
 
+    /// <summary>Takes what has been received. Does not block.</summary>
+    public static nint Receive(int descriptor, byte* buffer, int length) => recv(descriptor, buffer, (nuint)length, MessageDontWait);
+
     /// <summary>Looks at what has been received, and leaves it where it is.</summary>
     public static nint Peek(int descriptor, byte* buffer, int length) => recv(descriptor, buffer, (nuint)length, MessagePeek | MessageDontWait);
 
     /// <summary>Throws received bytes away without copying them (tcp(7), MSG_TRUNC).</summary>
     public static nint Discard(int descriptor, int length) => recv(descriptor, null, (nuint)length, MessageTruncate | MessageDontWait);
+
+    /// <summary>Sends what the socket has room for.</summary>
+    public static nint Send(int descriptor, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* pointer = bytes)
+            return send(descriptor, pointer, (nuint)bytes.Length, MessageDontWait | MessageNoSignal);
+    }
 
     /// <summary>Sends slices in one call. <paramref name="more"/>: the last packet may wait for what follows at once.</summary>
     public static nint Send(int descriptor, Slice* slices, int count, bool more)
@@ -89,7 +104,7 @@ internal static unsafe partial class LinuxCalls
     public static bool IsCached(nint file, long offset)
     {
         byte one;
-        var slice = new Slice { Address = &one, Length = 1 };
+        var slice = new Slice(&one, 1);
         return preadv2((int)file, &slice, 1, offset, ReadNoWait) >= 0;
     }
 
@@ -146,6 +161,9 @@ internal static unsafe partial class LinuxCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint recv(int descriptor, byte* buffer, nuint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint send(int descriptor, byte* buffer, nuint length, int flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendmsg(int descriptor, MessageHeader* message, int flags);
