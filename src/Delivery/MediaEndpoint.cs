@@ -78,7 +78,7 @@ public sealed class MediaEndpoint
         var broadcast = await replays.OpenAsync(replay.Id.Value);
         if (broadcast is null && replays.Contains(replay.Id))
         {
-            await FailAsync(context, MediaObject.None, StatusCodes.Status503ServiceUnavailable, "Too many replays are being watched, or the storage does not answer.\n");
+            await WriteAsync(context, MediaDecisions.NotToBeHad(MediaObject.None, "Too many replays are being watched, or the storage does not answer.\n"));
             return;
         }
         await AnswerAgainAsync(context, broadcast);
@@ -108,6 +108,9 @@ public sealed class MediaEndpoint
     /// <summary>A refusal in words.</summary>
     internal static Task FailAsync(HttpContext context, MediaObject kind, int status, string text) =>
         WriteAsync(context, MediaDecisions.Fail(kind, status, text));
+
+    /// <summary>A refusal of what the storage does not hand out.</summary>
+    internal static Task NotToBeHadAsync(HttpContext context, MediaObject kind) => WriteAsync(context, MediaDecisions.NotToBeHad(kind));
 
     /// <summary>A playlist, manifest or index; null is none yet.</summary>
     internal static Task TextAsync(HttpContext context, MediaObject kind, EncodedText? text, string cacheControl) =>
@@ -140,7 +143,7 @@ public sealed class MediaEndpoint
             // Before anything is promised: the archive may not hand it out.
             if (await segment.Rendition.OpenAsync(segment, answer.From, answer.To) is not { } first)
             {
-                await FailAsync(context, answer.Kind, StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotToBeHad);
+                await WriteAsync(context, MediaDecisions.NotToBeHad(answer.Kind));
                 return;
             }
             WriteHead(context.Response, answer);

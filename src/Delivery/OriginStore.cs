@@ -311,7 +311,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         }
         foreach (var broadcast in Broadcasts)
         {
-            if (broadcast is { IsEnded: true, IsStored: true, IsFinished: false, Archive.IsComplete: false } && Replays.Find(broadcast.Id.Value) is { Clip: null } replay)
+            if (broadcast is { IsEnded: true, IsStored: true, IsFinished: false, Archive.IsComplete: false, Previews.IsInWork: false } && Replays.Find(broadcast.Id.Value) is { } replay)
                 broadcast.Finish(replay);
         }
         foreach (var broadcast in Broadcasts)
@@ -349,7 +349,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <summary>The disk is full: the oldest replay goes, or what the longest live broadcast can be rewound to gets shorter.</summary>
     private bool MakeRoom()
     {
-        if (LocalSpace?.Evict(RoomBytes) > 0)
+        if (Archive?.FreeCache() > 0 || LocalSpace?.Evict(RoomBytes) > 0)
             return true;
         if (Replays.RemoveOldest() is { } removed)
         {

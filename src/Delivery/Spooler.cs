@@ -224,8 +224,9 @@ internal sealed class Spooler : IDisposable
         Progressed?.Invoke();
     }
 
-    // ENOSPC and EDQUOT: .NET hands Linux error numbers on as they are.
-    private static bool IsFull(Exception fault) => fault is IOException && fault.HResult is 28 or 122;
+    // ENOSPC and EDQUOT: .NET hands Linux error numbers on as they are. A read from the store into a file says it in its own words.
+    internal static bool IsFull(Exception? fault) =>
+        fault is StorageException ? IsFull(fault.InnerException) : fault is IOException && fault.HResult is 28 or 122;
 
     private void Fail(string reason)
     {

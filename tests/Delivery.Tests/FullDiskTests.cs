@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Millrace.Hls;
 
 namespace Millrace.Delivery.Tests;
@@ -79,7 +78,7 @@ public sealed class FullDiskTests
         await origin.SpooledAsync(() => origin.Broadcast.Journal.IsCaughtUp);
         // Somebody else takes all the room; there is nothing that we could give back.
         var hog = Path.Combine(disk.Path, "hog");
-        Fill(hog);
+        SmallDisk.Fill(hog);
         origin.AddSegments(20, 22);
         // Each of its threads has failed: none does so only after the disk came back.
         await origin.SpooledAsync(() => origin.Store.IsSpoolFailing && origin.Store.Spooler.IsIdle);
@@ -96,57 +95,5 @@ public sealed class FullDiskTests
 
         foreach (var segment in origin.Broadcast.Timeline.Read("source")!.Segments)
             Assert.Equal(segment.IsGap, !origin.Video.TryFind(segment.Number, out _, out _, out _));
-    }
-
-    private static void Fill(string path)
-    {
-        using var file = File.Create(path, 1);
-        var block = new byte[4096];
-        try
-        {
-            while (true)
-                file.Write(block);
-        }
-        catch (IOException)
-        {
-            // Full.
-        }
-    }
-
-    private sealed class SmallDisk : IDisposable
-    {
-        private SmallDisk(string path) => Path = path;
-
-        public string Path { get; }
-
-        public static SmallDisk Mount(int bytes)
-        {
-            var path = Directory.CreateTempSubdirectory("millrace-disk-").FullName;
-            if (Run("mount", "-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", path) == 0)
-                return new SmallDisk(path);
-            Directory.Delete(path);
-            Assert.Skip("mount is missing, or may not be used: a file system that runs full cannot be made.");
-            throw new InvalidOperationException();
-        }
-
-        public void Dispose()
-        {
-            Run("umount", "-l", Path);
-            Directory.Delete(Path);
-        }
-
-        private static int Run(string program, params string[] arguments)
-        {
-            try
-            {
-                using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-                process.WaitForExit();
-                return process.ExitCode;
-            }
-            catch (System.ComponentModel.Win32Exception)
-            {
-                return -1;
-            }
-        }
     }
 }

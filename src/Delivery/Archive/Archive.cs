@@ -47,7 +47,7 @@ internal sealed class Archive : IDisposable
         Time = time;
         ArchiveMetrics.Announce();
         bucket = new S3Bucket(options.S3, time);
-        cache = new BlockCache(bucket, options, Path.Combine(directory, "cache"), time);
+        cache = new BlockCache(bucket, options, Path.Combine(directory, "cache"), time, MakeRoom);
         doomed = new DoomedList(Path.Combine(directory, DoomedList.DirectoryName));
     }
 
@@ -122,6 +122,9 @@ internal sealed class Archive : IDisposable
     public ValueTask<SegmentBytes?> ReadAsync(BroadcastArchive broadcast, string name, long from, int length) =>
         broadcast.TryGet(name, out var total) && from < total ? cache.ReadAsync(broadcast.NameOf(name), total, from, length) : ValueTask.FromResult<SegmentBytes?>(null);
 
+    /// <summary>The disk is full: what was read from the store a moment ago leaves it. Bytes that became free.</summary>
+    public long FreeCache() => cache.Clear();
+
     /// <summary>Brings what a replay needs to be opened onto this node's disk: its journal, its sprite sheets, the list of its media. False when that fails.</summary>
     public async Task<bool> FetchAsync(string id, string directory)
     {
@@ -166,6 +169,13 @@ internal sealed class Archive : IDisposable
             ArchiveMetrics.AddFailing(-1);
         cache.Dispose();
         bucket.Dispose();
+    }
+
+    // For a block that somebody waits for: what the store has can go, no more.
+    private void MakeRoom()
+    {
+        if (cache.Clear() == 0)
+            store.LocalSpace?.Evict(BlockCache.BlockBytes);
     }
 
     private async Task UploadAllAsync()

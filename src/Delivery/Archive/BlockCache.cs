@@ -23,6 +23,7 @@ internal sealed class BlockCache : IDisposable
     private readonly string directory;
     private readonly long capacity;
     private readonly TimeProvider time;
+    private readonly Action makeRoom;
     private readonly CancellationTokenSource stop = new();
     private long bytes;
 
@@ -30,8 +31,10 @@ internal sealed class BlockCache : IDisposable
     /// <param name="options">How much it keeps, and how many requests it makes.</param>
     /// <param name="directory">Where the files are, for the moment that they have a name.</param>
     /// <param name="time">The clock.</param>
-    public BlockCache(S3Bucket bucket, StorageOptions options, string directory, TimeProvider time)
+    /// <param name="makeRoom">Called, once for a read, when the disk is full: something of what the store has too leaves it.</param>
+    public BlockCache(S3Bucket bucket, StorageOptions options, string directory, TimeProvider time, Action makeRoom)
     {
+        this.makeRoom = makeRoom;
         this.bucket = bucket;
         this.directory = directory;
         this.time = time;
@@ -94,6 +97,18 @@ internal sealed class BlockCache : IDisposable
         return null;
     }
 
+    /// <summary>Everything goes that nobody waits for: the disk is full. Bytes that become free with their last readers.</summary>
+    public long Clear()
+    {
+        lock (gate)
+        {
+            var before = bytes;
+            foreach (var node in blocks.Values.Where(node => node.Value.File is not null).ToList())
+                Remove(node);
+            return before - bytes;
+        }
+    }
+
     /// <summary>Nothing of a broadcast is kept any more.</summary>
     public void Forget(string prefix)
     {
@@ -126,8 +141,7 @@ internal sealed class BlockCache : IDisposable
             await turns.WaitAsync(limit.Token).ConfigureAwait(false);
             try
             {
-                file = Create();
-                await bucket.ReadAsync(entry.Name, entry.Block * BlockBytes, entry.Length, file, 0, limit.Token).ConfigureAwait(false);
+                file = await FetchAsync(entry, limit.Token).ConfigureAwait(false);
             }
             finally
             {
@@ -145,6 +159,30 @@ internal sealed class BlockCache : IDisposable
         lock (gate)
             Remove(node);
         return null;
+    }
+
+    private async Task<SafeFileHandle> FetchAsync(Entry entry, CancellationToken cancellation)
+    {
+        for (var isFirst = true; ; isFirst = false)
+        {
+            SafeFileHandle? file = null;
+            try
+            {
+                file = Create();
+                await bucket.ReadAsync(entry.Name, entry.Block * BlockBytes, entry.Length, file, 0, cancellation).ConfigureAwait(false);
+                return file;
+            }
+            catch (Exception fault) when (isFirst && Spooler.IsFull(fault))
+            {
+                file?.Dispose();
+                makeRoom();
+            }
+            catch
+            {
+                file?.Dispose();
+                throw;
+            }
+        }
     }
 
     /// <summary>A file that has lost its name already.</summary>

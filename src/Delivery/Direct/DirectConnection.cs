@@ -317,7 +317,7 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         if (!isDoomed && coldResult == PushResult.Failed && outgoing!.Pushed == 0 && outgoing.IsUnsent)
         {
             // Nothing was promised yet.
-            var refused = MediaDecisions.Fail(outgoing.Kind, StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotToBeHad);
+            var refused = MediaDecisions.NotToBeHad(outgoing.Kind);
             DeliveryMetrics.CountResponse(outgoing.Kind, refused.Status);
             var closes = outgoing.Closes;
             outgoing.Clear();

@@ -76,7 +76,7 @@ internal static class ResponseHead
         writer.Add("Content-Range: "u8, answer.ContentRange);
         writer.Add("ETag: "u8, answer.ETag);
         writer.Add("Last-Modified: "u8, relayed?.LastModified);
-        writer.Add("Retry-After: "u8, relayed?.RetryAfter);
+        writer.Add("Retry-After: "u8, relayed?.RetryAfter ?? answer.RetryAfter);
         if (isChunked)
             writer.Add("Transfer-Encoding: chunked\r\n"u8);
         if (answer.VariesByEncoding)

@@ -87,7 +87,16 @@ internal sealed class DownloadResponse
         }
         var isRange = request.Headers.IfRange.Count == 0 || request.Headers.IfRange.ToString() == plan.ETag;
         var (from, to) = (0L, plan.Length);
-        switch (isRange ? ByteRange.Parse(request.Headers.Range.ToString(), plan.Length, out from, out to) : ByteRange.Kind.Ignored)
+        var range = isRange ? ByteRange.Parse(request.Headers.Range.ToString(), plan.Length, out from, out to) : ByteRange.Kind.Ignored;
+        // Before anything is promised: the archive may not hand it out.
+        if (range != ByteRange.Kind.Unsatisfiable && !HttpMethods.IsHead(request.Method) && !await CanBeginAsync(plan, from))
+        {
+            response.Headers.ETag = default;
+            response.Headers.AcceptRanges = default;
+            await MediaEndpoint.NotToBeHadAsync(context, Kind);
+            return;
+        }
+        switch (range)
         {
             case ByteRange.Kind.Unsatisfiable:
                 response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
@@ -118,6 +127,21 @@ internal sealed class DownloadResponse
             $"The encoder changed to another codec or sample rate at {changesAt:0.###} s, and one file cannot hold both: ask for the range in front with to={changesAt:0.###}, and for the one behind with from={changesAt:0.###}.\n")),
         _ => MediaEndpoint.FailAsync(context, Kind, StatusCodes.Status404NotFound, "The broadcast has no media in that range.\n"),
     };
+
+    /// <summary>Whether the first segment with bytes from <paramref name="from"/> on can be read now.</summary>
+    private static async Task<bool> CanBeginAsync(DownloadPlan plan, long from)
+    {
+        long end = plan.Head.Length;
+        foreach (var (track, segment, _) in plan.Segments())
+        {
+            end += DownloadTrack.LengthOf(segment);
+            if (end <= from)
+                continue;
+            using var reader = SegmentReader.Open(track.Media, segment.Number, segment.ByteLength);
+            return reader is not null && await reader.ReadAsync(0, new byte[1]);
+        }
+        return true;
+    }
 
     /// <summary>Sends a run of the file. False when something of it is gone: what was promised cannot be sent.</summary>
     private async Task<bool> SendAsync(HttpContext context, OriginBroadcast broadcast, DownloadPlan plan, long from, long to)

@@ -22,6 +22,8 @@ internal static class AnswerHead
             headers.ContentEncoding = answer.ContentEncoding;
         if (answer.ContentDisposition is not null)
             headers.ContentDisposition = answer.ContentDisposition;
+        if (answer.RetryAfter is not null)
+            headers.RetryAfter = answer.RetryAfter;
         if (answer.TakesRanges)
             headers.AcceptRanges = "bytes";
         if (answer.VariesByEncoding)

@@ -35,6 +35,9 @@ internal readonly record struct MediaAnswer
     /// <summary>Content-Disposition, or null.</summary>
     public string? ContentDisposition { get; init; }
 
+    /// <summary>Retry-After, in seconds, of an origin's answer; or null.</summary>
+    public string? RetryAfter { get; init; }
+
     /// <summary>Accept-Ranges: bytes.</summary>
     public bool TakesRanges { get; init; }
 

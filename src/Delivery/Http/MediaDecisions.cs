@@ -17,8 +17,8 @@ internal sealed class MediaDecisions
     // Media never change under their name, so one validator does for all of them.
     internal const string MediaETag = "\"1\"";
 
-    /// <summary>Said with 503 when a segment's bytes do not come from where they are.</summary>
-    internal const string NotToBeHad = "The storage does not hand it out at the moment.\n";
+    // A store that is back is noticed by its first reader; a player that was refused asks about as often by itself.
+    private const string StoreRetrySeconds = "5";
 
     private readonly OriginStore store;
     private readonly TimeProvider time;
@@ -294,6 +294,10 @@ internal sealed class MediaDecisions
             Pieces = pieces,
         };
     }
+
+    /// <summary>What is asked for exists, and does not come from where it is: another node may have it, and this one in a moment.</summary>
+    public static MediaAnswer NotToBeHad(MediaObject kind, string text = "The storage does not hand it out at the moment.\n") =>
+        Fail(kind, StatusCodes.Status503ServiceUnavailable, text) with { RetryAfter = StoreRetrySeconds };
 
     /// <summary>A refusal in words.</summary>
     public static MediaAnswer Fail(MediaObject kind, int status, string text) => new()

@@ -62,7 +62,7 @@ internal sealed class BroadcastPreviews
     /// <summary>Maker, under its lock: when the next picture is due, as a timestamp of its clock; 0 at once.</summary>
     public long Due { get; set; }
 
-    /// <summary>Maker, under its lock: a picture is waited for or being made.</summary>
+    /// <summary>Maker, under its lock: a picture is waited for or being made. Others may look: once the broadcast is over, it does not begin anew.</summary>
     public bool IsInWork { get; set; }
 
     /// <summary>Maker: media sequence number of the segment whose key frame was tried last.</summary>

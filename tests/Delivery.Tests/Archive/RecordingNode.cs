@@ -1,6 +1,8 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Millrace.Core;
+using Millrace.Delivery.Previews;
 using Millrace.Media;
 using Millrace.Packaging;
 
@@ -13,22 +15,27 @@ internal sealed class RecordingNode : IDisposable
 
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("millrace-archive-");
     private readonly SemaphoreSlim progressed = new(0);
+    private readonly string dataPath;
+    private bool isDisposed;
 
     /// <param name="storage">Where recordings are kept.</param>
     /// <param name="from">A node that is killed now: this one finds its disk as it is. Null: an empty disk.</param>
     /// <param name="retention">How long replays stay; null: for ever.</param>
     /// <param name="mode">How far back viewers may go.</param>
-    public RecordingNode(StorageOptions storage, RecordingNode? from = null, RetentionOptions? retention = null, DvrMode mode = DvrMode.Full)
+    /// <param name="dataPath">Its disk; null: one of its own, which goes with it.</param>
+    public RecordingNode(
+        StorageOptions storage, RecordingNode? from = null, RetentionOptions? retention = null, DvrMode mode = DvrMode.Full, string? dataPath = null)
     {
+        this.dataPath = dataPath ?? directory.FullName;
         if (from is not null)
-            Copy(from.directory.FullName, directory.FullName);
+            Copy(from.dataPath, this.dataPath);
         Time = new FakeTimeProvider(from?.Time.GetUtcNow() ?? new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
         Arena = new MediaArena(new MediaBlockPool(0));
         // One thread: segments that come all at once are in their files in their order.
         Store = new OriginStore(
             new DeliveryOptions { RecordingFileDuration = TimeSpan.FromSeconds(10), MemorySegments = 2, SpoolThreads = 1, KeepEnded = TimeSpan.Zero },
             new DvrOptions { Mode = mode, Window = TimeSpan.FromSeconds(100) }, retention ?? new RetentionOptions { MaxAge = TimeSpan.Zero, MinFreeBytes = 0 },
-            TimeSpan.FromSeconds(20), directory.FullName, Time, NullLogger<OriginStore>.Instance, storage);
+            TimeSpan.FromSeconds(20), this.dataPath, Time, NullLogger<OriginStore>.Instance, storage);
         Store.Spooler.Progressed += Signal;
         if (Store.Archive is { } archive)
             archive.Progressed += Signal;
@@ -40,7 +47,7 @@ internal sealed class RecordingNode : IDisposable
 
     public OriginStore Store { get; }
 
-    public string DirectoryOf(BroadcastId id) => Path.Combine(directory.FullName, "recordings", id.Value);
+    public string DirectoryOf(BroadcastId id) => Path.Combine(dataPath, "recordings", id.Value);
 
     /// <summary>Its media files on the disk.</summary>
     public string[] FilesOf(BroadcastId id) => Directory.Exists(DirectoryOf(id)) ? Directory.GetFiles(DirectoryOf(id), "*.m4s") : [];
@@ -63,6 +70,18 @@ internal sealed class RecordingNode : IDisposable
         return (broadcast, script);
     }
 
+    /// <summary>So many tiles, 10 s apart, in sheets whose bytes tell them apart.</summary>
+    public static void AddSprites(OriginBroadcast broadcast, int count, int from = 0)
+    {
+        var sprites = broadcast.Previews.Sprites;
+        for (var tile = 0; tile < count; tile++)
+        {
+            var size = new PictureSize(160, 90);
+            var (_, next) = sprites.Next(size);
+            sprites.Add([0xFF, 0xD8, (byte)tile], size, [0xFF, 0xD8, (byte)next, (byte)tile, 0xFF, 0xD9], from + tile * 10, from + tile * 10 + 10, 0);
+        }
+    }
+
     /// <summary>Lets time pass until a condition holds. Whoever works on it says when something was done; what is on its way over the network does not.</summary>
     public async Task UntilAsync(Func<bool> holds, string what)
     {
@@ -73,6 +92,14 @@ internal sealed class RecordingNode : IDisposable
             Assert.False(limit.IsCancellationRequested, $"It does not happen that {what}. The store: {Store.ArchiveProblem ?? "well"}.");
             await progressed.WaitAsync(TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken);
         }
+    }
+
+    /// <summary>Waits until the deletions that were asked for have been done.</summary>
+    public Task ChoresAsync()
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Store.Spooler.Run(done.SetResult);
+        return done.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
     }
 
     /// <summary>All of an ended broadcast is where it stays.</summary>
@@ -117,8 +144,31 @@ internal sealed class RecordingNode : IDisposable
         return count;
     }
 
+    /// <summary>Media files that are in the store, too, look as if they had been written an hour ago: they may leave the disk.</summary>
+    public void Age(OriginBroadcast broadcast)
+    {
+        foreach (var file in FilesOf(broadcast.Id))
+        {
+            if (broadcast.Archive!.TryGet(Path.GetFileName(file), out _))
+                File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddHours(-1));
+        }
+    }
+
+    /// <summary>A request and its whole answer.</summary>
+    public async Task<(HttpResponse Response, byte[] Body)> GetAsync(string path)
+    {
+        var exchange = new Exchange(new MediaEndpoint(Store, Time).TryInvoke, path, null, "");
+        var body = await exchange.BodyAsync();
+        Assert.False(exchange.WasAborted, $"{path} was cut off.");
+        return (exchange.Response, body);
+    }
+
+    /// <summary>A second call does nothing: a test may end a node before its own end.</summary>
     public void Dispose()
     {
+        if (isDisposed)
+            return;
+        isDisposed = true;
         Store.Dispose();
         Arena.Dispose();
         progressed.Dispose();

@@ -30,6 +30,51 @@ public sealed class StorageContractTests(RadosGateway gateway)
     [Theory]
     [InlineData(StorageKind.Disk)]
     [InlineData(StorageKind.S3)]
+    public async Task Sprites_OfAReplay_AreThoseThatWereMadeWhenTheLocalFilesHaveLeft(StorageKind kind)
+    {
+        using var storage = await StorageCase.OpenAsync(kind, gateway);
+        using var node = new RecordingNode(storage.Options);
+        var (broadcast, _) = node.Record(8);
+        // A full sheet, and one in progress.
+        RecordingNode.AddSprites(broadcast, 27);
+        broadcast.End();
+        await node.KeptAsync(broadcast);
+        var before = await SpritesAsync(node, broadcast.Id);
+        Assert.Equal(["0.jpg", "1.2.jpg"], before.Keys.Where(name => name != "").Order());
+
+        if (kind == StorageKind.S3)
+        {
+            node.Store.Close(broadcast);
+            await node.ChoresAsync();
+            Assert.True(node.Store.LocalSpace!.Evict(long.MaxValue) > 0);
+            Assert.False(Directory.Exists(node.DirectoryOf(broadcast.Id)));
+            Assert.Equal(before, await SpritesAsync(node, broadcast.Id));
+            Assert.True(File.Exists(Path.Combine(node.DirectoryOf(broadcast.Id), "sprites", "0.jpg")));
+        }
+        using var next = storage.After(node);
+        await next.UntilAsync(() => next.Store.Replays.Find(broadcast.Id.Value) is not null, "the replay is known to the next node");
+        Assert.Equal(before, await SpritesAsync(next, broadcast.Id));
+    }
+
+    /// <summary>The index, under the empty name, and every sheet that it names.</summary>
+    private static async Task<Dictionary<string, string>> SpritesAsync(RecordingNode node, Millrace.Core.BroadcastId id)
+    {
+        var (response, index) = await node.GetAsync($"/b/{id}/sprites.vtt");
+        Assert.Equal((200, "text/vtt; charset=utf-8"), (response.StatusCode, response.ContentType));
+        var text = System.Text.Encoding.ASCII.GetString(index);
+        var found = new Dictionary<string, string> { [""] = text };
+        foreach (var name in text.Split('\n').Where(line => line.StartsWith("sprites/", StringComparison.Ordinal)).Select(line => line[8..line.IndexOf('#', StringComparison.Ordinal)]).Distinct())
+        {
+            var (sheet, bytes) = await node.GetAsync($"/b/{id}/sprites/{name}");
+            Assert.Equal((200, "image/jpeg"), (sheet.StatusCode, sheet.ContentType));
+            found[name] = Convert.ToHexString(bytes);
+        }
+        return found;
+    }
+
+    [Theory]
+    [InlineData(StorageKind.Disk)]
+    [InlineData(StorageKind.S3)]
     public async Task Broadcast_OnAirWhenTheNodeIsKilled_GoesOnWithNothingLost(StorageKind kind)
     {
         using var storage = await StorageCase.OpenAsync(kind, gateway);

@@ -87,6 +87,19 @@ public sealed class UpTests : IDisposable
         Assert.Contains(output.ToString().Split('\n'), line => line.StartsWith("FIX   Rtmp:Port", StringComparison.Ordinal) && line.Contains($"{TakenPort}", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Doctor_StoreIsAway_MustBeFixed()
+    {
+        var output = new StringWriter();
+        var code = await Verbs.RunAsync(CommandLine.Parse(
+            ["doctor", $"--Data:Path={data.FullName}", "--Rtmp:Port=0", "--Http:Port=0", "--Storage:Kind=s3", $"--Storage:S3:Endpoint=http://127.0.0.1:{FreePort()}",
+             "--Storage:S3:Bucket=recordings", "--Storage:S3:AccessKey=key", "--Storage:S3:SecretKey=not-a-secret"]), output, TextWriter.Null);
+        Assert.Equal(1, code);
+        var line = Assert.Single(output.ToString().Split('\n'), line => line.StartsWith("FIX   Storage:S3", StringComparison.Ordinal));
+        Assert.Contains("bucket recordings", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("not-a-secret", line, StringComparison.Ordinal);
+    }
+
     public void Dispose()
     {
         taken.Dispose();
