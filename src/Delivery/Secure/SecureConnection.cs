@@ -296,7 +296,7 @@ internal sealed class SecureConnection : IDisposable
         var turn = body is null ? BodyTurn.Done : await OpenAsync(body, answer.From).ConfigureAwait(false);
         if (turn == BodyTurn.Gone && answer.Segment is not null)
         {
-            answer = MediaDecisions.Fail(answer.Kind, StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotToBeHad);
+            answer = MediaDecisions.NotToBeHad(answer.Kind);
             DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
             body = null;
         }
