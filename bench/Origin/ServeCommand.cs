@@ -21,14 +21,20 @@ internal static class ServeCommand
         await app.StartAsync();
         using var broadcast = new SyntheticBroadcast(app.Services.GetRequiredService<OriginStore>());
         Console.WriteLine($"ready {app.Services.GetRequiredService<ServerAddresses>().HttpPort} {broadcast.Path}");
-        while (await Console.In.ReadLineAsync() is not null)
+        // A thread of its own, as a publisher's bytes have: the console blocks who reads it, and the pool has one thread per core.
+        await Task.Factory.StartNew(() => Publish(broadcast), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        await app.StopAsync();
+        return 0;
+    }
+
+    private static void Publish(SyntheticBroadcast broadcast)
+    {
+        while (Console.In.ReadLine() is not null)
         {
             var at = Stopwatch.GetTimestamp();
             broadcast.AppendPart();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"part {at}"));
         }
-        await app.StopAsync();
-        return 0;
     }
 
     private static KeyValuePair<string, string> Setting(string argument)

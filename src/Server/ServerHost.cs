@@ -32,12 +32,18 @@ public static class ServerHost
     /// <summary>After so long whatever has not ended is cut.</summary>
     public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(5);
 
+    // Beyond one thread for each core: as many as may wait for a disk or for SQLite, which have only calls that block, before
+    // what is queued behind them (thousands of viewers' answers) waits for the runtime to notice, half a second at a time.
+    private const int ThreadsThatMayBlock = 4;
+
     /// <summary>Builds the host of <c>millrace up</c>; nothing listens yet.</summary>
     public static WebApplication Build(EffectiveConfiguration configuration, bool demo) => Build(configuration, NodeRoles.Up, demo);
 
     /// <summary>Builds the host of a node; nothing listens yet.</summary>
     public static WebApplication Build(EffectiveConfiguration configuration, NodeRoles roles, bool demo)
     {
+        ThreadPool.GetMinThreads(out var threads, out var ports);
+        ThreadPool.SetMinThreads(Math.Max(threads, Environment.ProcessorCount + ThreadsThatMayBlock), ports);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         AddLogging(builder.Logging, configuration.Get<LogOptions>());
         foreach (var section in OptionSections.All)
