@@ -157,7 +157,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// Deletes an ended broadcast from memory and disk: nothing of it can be fetched when this returns. False when there is none
     /// of that id, or it is on air.
     /// </summary>
-    public bool Delete(BroadcastId id)
+    public bool Delete(BroadcastId id) => Delete(id, withClips: false);
+
+    private bool Delete(BroadcastId id, bool withClips)
     {
         var open = Find(id.Value);
         if (open is { IsEnded: false } || (!Replays.Remove(id) && open is null))
@@ -169,7 +171,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         // A replay that was just being opened is found by nobody: its shelf has forgotten it.
         Spooler.DeleteDirectory(DirectoryOf(id));
         Spooler.Run(() => leaving.TryRemove(id.Value, out _));
-        Archive?.DeleteBroadcast(id.Value);
+        Archive?.DeleteBroadcast(id.Value, withClips);
         return true;
     }
 
@@ -182,7 +184,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         if (Find(id.Value) is { IsEnded: false })
             return [];
         List<BroadcastId> gone = [];
-        if (Delete(id))
+        if (Delete(id, withClips: true))
             gone.Add(id);
         // They may have outlived it.
         foreach (var clip in Replays.ClipsOf(id))
@@ -415,8 +417,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     private void AddFound(Replay replay, string directory)
     {
         Replays.Add(replay);
-        // What makes a clip one is not in the store's list: it stays on this node's disk.
-        if (replay.Clip is not null || Archive?.Of(directory) is not { } archive)
+        if (Archive?.Of(directory) is not { } archive)
             return;
         if (archive.IsComplete)
             replay.Archived(archive.Bytes);

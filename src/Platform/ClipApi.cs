@@ -31,6 +31,7 @@ public sealed class ClipApi
     public void Map(IEndpointRouteBuilder endpoints)
     {
         endpoints.MapPost("/api/v1/broadcasts/{id}/clips", MakeAsync);
+        endpoints.MapGet("/api/v1/broadcasts/{id}/clips", ListOfBroadcastAsync);
         endpoints.MapGet("/api/v1/channels/{name}/clips", ListAsync);
         endpoints.MapGet("/api/v1/clips/{id}", FindAsync);
         endpoints.MapDelete("/api/v1/clips/{id}", DeleteAsync);
@@ -71,6 +72,8 @@ public sealed class ClipApi
         await WriteAsync(context, clip);
     }
 
+    private const int MaxListed = 1000;
+
     // Seconds of months; a TimeSpan holds far more.
     private const double MaxSeconds = 1e8;
 
@@ -79,9 +82,17 @@ public sealed class ClipApi
     {
         if (!ChannelName.TryParse(context.Request.RouteValues["name"] as string, out var name))
             return PlatformApi.FailAsync(context, StatusCodes.Status404NotFound, "channel_unknown", "There is no such channel: " + ChannelName.Rule + ".");
-        var answer = new ClipList([.. origin.Replays.Clips(name).Take(1000).Select(ClipDocument.Of)]);
-        PlatformApi.Begin(context);
-        return context.Response.WriteAsJsonAsync(answer, PlatformJson.Default.ClipList, cancellationToken: context.RequestAborted);
+        return WriteAsync(context, origin.Replays.Clips(name));
+    }
+
+    /// <summary>A broadcast's clips, newest first, though it may be gone itself. At most 1000.</summary>
+    private Task ListOfBroadcastAsync(HttpContext context)
+    {
+        if (!BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var of))
+            return RefuseAsync(context, ClipFault.UnknownBroadcast);
+        var clips = origin.Replays.ClipsOf(of);
+        return clips.Count == 0 && origin.Find(of.Value) is null && origin.Replays.Find(of.Value) is null
+            ? RefuseAsync(context, ClipFault.UnknownBroadcast) : WriteAsync(context, clips);
     }
 
     private Task FindAsync(HttpContext context) => Find(context) is { } clip ? WriteAsync(context, clip) : UnknownAsync(context);
@@ -103,6 +114,13 @@ public sealed class ClipApi
     private Replay? Find(HttpContext context) =>
         BroadcastId.TryParse(context.Request.RouteValues["id"] as string, out var id) && origin.Replays.Find(id.Value) is { Clip: not null } clip ? clip : null;
 
+    private static Task WriteAsync(HttpContext context, IReadOnlyList<Replay> clips)
+    {
+        PlatformApi.Begin(context);
+        var answer = new ClipList([.. clips.Take(MaxListed).Select(ClipDocument.Of)]);
+        return context.Response.WriteAsJsonAsync(answer, PlatformJson.Default.ClipList, cancellationToken: context.RequestAborted);
+    }
+
     private static Task WriteAsync(HttpContext context, Replay clip)
     {
         PlatformApi.Begin(context);
@@ -118,7 +136,8 @@ public sealed class ClipApi
             ClipFault.TooLong => (StatusCodes.Status400BadRequest, "clip_too_long", $"A clip has at most {options.MaxDuration.TotalSeconds:0} seconds (Clips:MaxDuration)."),
             ClipFault.TooMany => (StatusCodes.Status409Conflict, "clip_too_many", $"The channel has {options.MaxCount} clips (Clips:MaxCount): delete one."),
             ClipFault.NoRoom => (StatusCodes.Status507InsufficientStorage, "clip_no_room", "The disk has no room for it (Retention:MinFreeBytes)."),
-            ClipFault.Busy => (StatusCodes.Status503ServiceUnavailable, "clip_busy", "Other clips are being made, or too many replays are open: try again."),
+            ClipFault.Busy => (StatusCodes.Status503ServiceUnavailable, "clip_busy", "Other clips are being made, too many replays are open, or the store does not hand out the broadcast: try again."),
+            ClipFault.NotToBeHad => (StatusCodes.Status503ServiceUnavailable, "clip_not_to_be_had", "The store does not hand out that range at the moment: try again."),
             _ => (StatusCodes.Status404NotFound, "broadcast_unknown", "There is no such broadcast, or no more."),
         };
         return PlatformApi.FailAsync(context, status, code, message);

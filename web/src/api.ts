@@ -35,6 +35,14 @@ export interface BroadcastInfo {
   readonly clipName: string | null;
 }
 
+/** One clip as `GET /api/v1/clips/{id}` describes it: a range of a broadcast that stays, watched at `/b/{id}`. */
+export interface ClipInfo {
+  readonly id: string;
+  readonly name: string;
+  /** Seconds. */
+  readonly duration: number;
+}
+
 export type BroadcastAnswer =
   | { readonly kind: 'broadcast'; readonly broadcast: BroadcastInfo }
   /** There is none of that id, or no more. */
@@ -82,6 +90,13 @@ export async function fetchBroadcasts(channel: string, clock: ServerClock, signa
   const answer = await fetchJson(`/api/v1/channels/${encodeURIComponent(channel)}/broadcasts`, clock, signal);
   const list = answer.status === 200 && isRecord(answer.body) ? answer.body['broadcasts'] : undefined;
   return Array.isArray(list) ? list.map(toBroadcast).filter((broadcast) => broadcast !== null) : null;
+}
+
+/** Asks for the clips of a channel or of a broadcast, newest first; none when there was no answer. Never throws except when `signal` cancels. */
+export async function fetchClips(of: 'channels' | 'broadcasts', name: string, clock: ServerClock, signal: AbortSignal): Promise<readonly ClipInfo[]> {
+  const answer = await fetchJson(`/api/v1/${of}/${encodeURIComponent(name)}/clips`, clock, signal);
+  const list = answer.status === 200 && isRecord(answer.body) ? answer.body['clips'] : undefined;
+  return Array.isArray(list) ? list.map(toClip).filter((clip) => clip !== null) : [];
 }
 
 interface JsonAnswer {
@@ -143,6 +158,11 @@ export function toBroadcast(value: unknown): BroadcastInfo | null {
     periods: Array.isArray(periods) ? periods.map(toPeriod).filter((period) => period !== null) : [],
     clipName: isRecord(clip) && typeof clip['name'] === 'string' ? clip['name'] : null,
   };
+}
+
+export function toClip(value: unknown): ClipInfo | null {
+  if (!isRecord(value) || typeof value['id'] !== 'string' || typeof value['name'] !== 'string') return null;
+  return { id: value['id'], name: value['name'], duration: typeof value['duration'] === 'number' ? value['duration'] : 0 };
 }
 
 function toPeriod(value: unknown): Period | null {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { toBroadcast } from '../src/api.ts';
+import { toBroadcast, toClip } from '../src/api.ts';
 import { broadcastFromPath, startFromQuery } from '../src/broadcast-id.ts';
 import { commandForKey } from '../src/player/keys.ts';
 import { initial, step } from '../src/player/machine.ts';
@@ -86,4 +86,9 @@ test('ToBroadcast_AnswersOfTheServer_KeepWhatIsSaid', () => {
   assert.deepEqual([broadcast.rewinds, broadcast.rewindableFrom, broadcast.periods.length, broadcast.clipName], [true, 3, 1, null]);
   assert.equal(toBroadcast({ ...said, dvr: 'off' })!.rewinds, false);
   assert.equal(toBroadcast({ ...said, id: 1 }), null);
+});
+
+test('ToClip_AnswersOfTheServer_KeepWhatIsSaid', () => {
+  assert.deepEqual(toClip({ id: 'x', name: 'The goal', duration: 12.5, bytes: 1 }), { id: 'x', name: 'The goal', duration: 12.5 });
+  for (const wrong of [null, {}, { id: 'x' }, { id: 1, name: 'y' }]) assert.equal(toClip(wrong), null);
 });

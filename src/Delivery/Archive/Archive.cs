@@ -103,9 +103,11 @@ internal sealed class Archive : IDisposable
     }
 
     /// <summary>Deletes everything of a broadcast, however long it takes; a restart in between changes nothing.</summary>
-    public void DeleteBroadcast(string id)
+    /// <param name="id">The broadcast.</param>
+    /// <param name="withClips">It was taken down: what was cut from it goes too, on whichever node.</param>
+    public void DeleteBroadcast(string id, bool withClips = false)
     {
-        doomed.Add(id);
+        doomed.Add(id, withClips);
         if (broadcasts.TryGetValue(id, out var broadcast))
             broadcast.Delete();
         cache.Forget(NameOf(id, ""));
@@ -228,8 +230,10 @@ internal sealed class Archive : IDisposable
             ArchiveMetrics.Deleted.Add(1);
             return true;
         }
+        if (doomed.HasClips(name))
+            await DeleteClipsAsync(name).ConfigureAwait(false);
         // First what makes it known, then what it consists of.
-        foreach (var under in (string[])[$"{ArchivedReplay.Prefix}{name}/", NameOf(name, "")])
+        foreach (var under in (string[])[$"{ArchivedReplay.Prefix}{name}/", $"{ArchivedReplay.ClipPrefix}{name}/", NameOf(name, "")])
         {
             var found = await bucket.ListAsync(under, stop.Token).ConfigureAwait(false);
             await bucket.DeleteAsync([.. found.Select(entry => entry.Name)], stop.Token).ConfigureAwait(false);
@@ -243,6 +247,16 @@ internal sealed class Archive : IDisposable
             doomed.Remove(name);
         }
         return true;
+    }
+
+    /// <summary>The clips of a broadcast that was taken down go too, those that this node has not heard of yet included.</summary>
+    private async Task DeleteClipsAsync(string of)
+    {
+        foreach (var (name, _) in await bucket.ListAsync(ArchivedReplay.ClipPrefix, stop.Token).ConfigureAwait(false))
+        {
+            if (ArchivedReplay.TryParse(name, out var clip) && clip.Clip?.Of.Value == of && !doomed.Contains(clip.Id.Value) && !store.Delete(clip.Id))
+                DeleteBroadcast(clip.Id.Value);
+        }
     }
 
     private async Task ListAllAsync()
@@ -261,11 +275,12 @@ internal sealed class Archive : IDisposable
         }
     }
 
-    /// <summary>Replays that other nodes recorded are on the shelf, those that they took down are not.</summary>
+    /// <summary>Replays that other nodes recorded and clips that they made are on the shelf, those that they took down are not.</summary>
     private async Task<bool> ListAsync()
     {
-        var before = store.Replays.List().Where(replay => replay.IsArchived).ToList();
+        var before = store.Replays.All.Where(replay => replay.IsArchived).ToList();
         var names = await bucket.ListAsync(ArchivedReplay.Prefix, stop.Token).ConfigureAwait(false);
+        names.AddRange(await bucket.ListAsync(ArchivedReplay.ClipPrefix, stop.Token).ConfigureAwait(false));
         var there = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (name, _) in names)
         {

@@ -11,18 +11,21 @@ public static class StoreTakedown
     {
         var directory = Path.Combine(dataPath, "recordings", DoomedList.DirectoryName);
         Directory.CreateDirectory(directory);
-        File.WriteAllBytes(Path.Combine(directory, id.Value), []);
+        File.WriteAllBytes(Path.Combine(directory, id.Value), DoomedList.WithClips);
     }
 }
 
 /// <summary>
-/// The broadcasts that are still to be deleted from the store, as empty files in a directory: a takedown is carried out
-/// though the store is away and the process ends meanwhile. Thread-safe.
+/// The broadcasts that are still to be deleted from the store, as files in a directory: a takedown is carried out though the
+/// store is away and the process ends meanwhile. A file is empty, or has a byte when the broadcast's clips go too. Thread-safe.
 /// </summary>
 internal sealed class DoomedList
 {
     /// <summary>Where it is, beside the broadcasts' directories.</summary>
     public const string DirectoryName = "doomed";
+
+    /// <summary>What is in the file of a broadcast whose clips go too.</summary>
+    public static readonly byte[] WithClips = "c"u8.ToArray();
 
     private readonly ConcurrentDictionary<string, bool> ids = new(StringComparer.Ordinal);
     private readonly string directory;
@@ -36,7 +39,7 @@ internal sealed class DoomedList
         foreach (var path in Directory.EnumerateFiles(directory))
         {
             if (BroadcastId.TryParse(Path.GetFileName(path), out var id))
-                ids[id.Value] = true;
+                ids[id.Value] = new FileInfo(path).Length > 0;
         }
     }
 
@@ -45,13 +48,16 @@ internal sealed class DoomedList
 
     public bool Contains(string id) => ids.ContainsKey(id);
 
-    public void Add(string id)
+    /// <summary>What was cut from it goes too.</summary>
+    public bool HasClips(string id) => ids.GetValueOrDefault(id);
+
+    public void Add(string id, bool withClips)
     {
-        ids[id] = true;
+        var all = ids.AddOrUpdate(id, withClips, (_, before) => before || withClips);
         Try(() =>
         {
             Directory.CreateDirectory(directory);
-            File.WriteAllBytes(Path.Combine(directory, id), []);
+            File.WriteAllBytes(Path.Combine(directory, id), all ? WithClips : []);
         });
     }
 

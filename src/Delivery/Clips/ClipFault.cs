@@ -17,6 +17,8 @@ public enum ClipFault
     TooMany,
     /// <summary>The disk would have less than <c>Retention:MinFreeBytes</c> left, or did not take it.</summary>
     NoRoom,
-    /// <summary>Others are being made, or too many replays are open.</summary>
+    /// <summary>Others are being made, too many replays are open, or the store does not hand out the broadcast.</summary>
     Busy,
+    /// <summary>The store does not hand out the range's media at the moment.</summary>
+    NotToBeHad,
 }

@@ -94,7 +94,7 @@ public sealed class ClipMaker : IDisposable
         // 3. The copy, under a name that is no recording's until it is whole.
         var id = BroadcastId.New(time.GetUtcNow());
         var directory = store.DirectoryOf(id);
-        var writer = new ClipWriter(source, snapshot, lead, first, last, directory + ClipWriter.Suffix);
+        var writer = new ClipWriter(source, snapshot, lead, first, last, directory + ClipWriter.Suffix, time);
         try
         {
             if (!await writer.WriteAsync(id, name, time.GetUtcNow(), cancellation).ConfigureAwait(false))
@@ -105,6 +105,11 @@ public sealed class ClipMaker : IDisposable
         {
             logger.ClipFailed(of.Value, fault.Message);
             return (null, ClipFault.NoRoom);
+        }
+        catch (StorageException fault)
+        {
+            logger.ClipFailed(of.Value, fault.Message);
+            return (null, ClipFault.NotToBeHad);
         }
         finally
         {
@@ -119,6 +124,7 @@ public sealed class ClipMaker : IDisposable
             return (null, ClipFault.UnknownBroadcast);
         }
         store.Replays.Add(clip);
+        store.Archive?.Of(directory).Finish(clip);
         logger.ClipMade(id.Value, of.Value, source.Channel.Value);
         return (clip, ClipFault.None);
     }

@@ -22,6 +22,7 @@ internal sealed class ClipWriter
     private readonly long first;
     private readonly long last;
     private readonly string directory;
+    private readonly TimeProvider time;
     private readonly Dictionary<string, (SafeFileHandle File, long Length)> files = new(StringComparer.Ordinal);
 
     /// <param name="source">The broadcast, open.</param>
@@ -30,8 +31,11 @@ internal sealed class ClipWriter
     /// <param name="first">The first segment's number.</param>
     /// <param name="last">The last one's.</param>
     /// <param name="directory">Made, and written to.</param>
-    public ClipWriter(OriginBroadcast source, BroadcastSnapshot snapshot, RenditionSnapshot lead, long first, long last, string directory)
+    /// <param name="time">The clock.</param>
+    public ClipWriter(
+        OriginBroadcast source, BroadcastSnapshot snapshot, RenditionSnapshot lead, long first, long last, string directory, TimeProvider time)
     {
+        this.time = time;
         this.source = source;
         this.lead = lead;
         this.first = first;
@@ -54,7 +58,10 @@ internal sealed class ClipWriter
         }
     }
 
-    /// <summary>Writes it. False when nothing of the range is recorded yet. Throws what the file system throws.</summary>
+    /// <summary>
+    /// Writes it. False when nothing of the range is recorded yet. Throws what the file system throws, and
+    /// <see cref="StorageException"/> when the store does not hand out what only it has.
+    /// </summary>
     public async Task<bool> WriteAsync(BroadcastId id, string name, DateTimeOffset now, CancellationToken cancellation)
     {
         // 1. What the journal says of the range.
@@ -87,7 +94,11 @@ internal sealed class ClipWriter
                 file.Dispose();
         }
 
-        // 3. The journal, last of all: without it there is no recording.
+        // 3. What a seek bar shows of the range.
+        var sheets = new ClipSprites(source.Previews.Sprites, Path.Combine(directory, BroadcastArchive.SpritesDirectory), time);
+        await Task.Run(() => sheets.Write(At(begin.Start).TotalSeconds, At(end.End).TotalSeconds, cancellation), cancellation).ConfigureAwait(false);
+
+        // 4. The journal, last of all: without it there is no recording.
         JournalWriter.Write(journal, new JournalRecord.Ended(now, end.Track.Period.WallClockAt(end.End) - begin.WallClock));
         await File.WriteAllBytesAsync(Path.Combine(directory, Journal.FileName), journal.WrittenMemory, cancellation).ConfigureAwait(false);
         return true;
@@ -157,7 +168,12 @@ internal sealed class ClipWriter
         {
             var piece = buffer.AsMemory(0, Math.Min(buffer.Length, length - at));
             if (!await reader.ReadAsync(at, piece).ConfigureAwait(false))
-                return gap;
+            {
+                // It left meanwhile; or it is there still, and only the store has it.
+                if (source.Archive is null || source.Find(rendition)?.TryFind(record.Segment.Segment, out _, out _, out _) != true)
+                    return gap;
+                throw new StorageException($"segment {record.Segment.Segment} of {rendition} cannot be read");
+            }
             checksum = Crc32C.Append(checksum, piece.Span);
             await RandomAccess.WriteAsync(to.File, piece, to.Length + at, cancellation).ConfigureAwait(false);
             at += piece.Length;

@@ -56,6 +56,16 @@ internal sealed class SpriteIndex
     /// <summary>There is no tile.</summary>
     public bool IsEmpty => tiles.Length == 0;
 
+    /// <summary>The sheet of that number, which a tile names.</summary>
+    public SpriteSheet Sheet(long number) => sheets[number - sheets[0].Number];
+
+    /// <summary>The tiles of a stretch of the broadcast's clock, in seconds; when there is none in it, the one in front.</summary>
+    public SpriteTile[] Between(double from, double to)
+    {
+        SpriteTile[] within = [.. tiles.Where(tile => tile.Seconds >= from && tile.Seconds < to)];
+        return within.Length > 0 ? within : [.. tiles.Where(tile => tile.Seconds < from).TakeLast(1)];
+    }
+
     /// <summary>The file name of a sheet that can be fetched, or null. <paramref name="count"/> is 0 for a full one.</summary>
     public string? Find(long number, int count)
     {

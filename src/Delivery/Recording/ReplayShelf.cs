@@ -42,11 +42,15 @@ public sealed class ReplayShelf
     public IReadOnlyList<Replay> Clips(ChannelName channel) =>
         [.. Clips().Where(clip => clip.Channel == channel).OrderByDescending(clip => clip.Id.Value, StringComparer.Ordinal)];
 
-    /// <summary>The clips of a broadcast.</summary>
-    public IReadOnlyList<Replay> ClipsOf(BroadcastId broadcast) => [.. Clips().Where(clip => clip.Clip!.Of == broadcast)];
+    /// <summary>The clips of a broadcast, newest first.</summary>
+    public IReadOnlyList<Replay> ClipsOf(BroadcastId broadcast) =>
+        [.. Clips().Where(clip => clip.Clip!.Of == broadcast).OrderByDescending(clip => clip.Id.Value, StringComparer.Ordinal)];
 
     /// <summary>The replay of that id, or null.</summary>
     public Replay? Find(string id) => replays.GetValueOrDefault(id);
+
+    /// <summary>Broadcasts and clips.</summary>
+    internal IEnumerable<Replay> All => replays.Select(entry => entry.Value);
 
     internal bool Contains(BroadcastId id) => replays.ContainsKey(id.Value);
 
@@ -120,13 +124,13 @@ public sealed class ReplayShelf
     }
 
     /// <summary>
-    /// Deletes from the disk the oldest replays that are in the archive too and that nobody has open. Bytes that became free. On
+    /// Deletes from the disk the oldest replays and clips that are in the archive too and that nobody has open. Bytes that became free. On
     /// the janitor's thread, or a spool thread.
     /// </summary>
     internal long Evict(long wanted)
     {
         long freed = 0;
-        foreach (var replay in Oldest())
+        foreach (var replay in All.OrderBy(replay => replay.Id.Value, StringComparer.Ordinal))
         {
             if (freed >= wanted)
                 break;
@@ -257,9 +261,9 @@ public sealed class ReplayShelf
 
     private bool TryRemove(Replay replay) => store.IsIdle(replay, Watched) && store.Delete(replay.Id);
 
-    private IEnumerable<Replay> Broadcasts => replays.Select(entry => entry.Value).Where(replay => replay.Clip is null);
+    private IEnumerable<Replay> Broadcasts => All.Where(replay => replay.Clip is null);
 
-    private IEnumerable<Replay> Clips() => replays.Select(entry => entry.Value).Where(replay => replay.Clip is not null);
+    private IEnumerable<Replay> Clips() => All.Where(replay => replay.Clip is not null);
 
     // Clips go when somebody says so, and not by themselves.
     private List<Replay> Oldest() => [.. Broadcasts.OrderBy(replay => replay.Id.Value, StringComparer.Ordinal)];

@@ -107,6 +107,9 @@ internal sealed class S3Case : StorageCase
         .. (await bucket.ListAsync("", CancellationToken.None)).Select(entry => entry.Name).Where(name => name.Contains(id.Value, StringComparison.Ordinal)),
     ];
 
+    public async Task<List<string>> NamesAsync(RecordingNode node, Millrace.Core.BroadcastId id, string under) =>
+        [.. (await NamesAsync(node, id)).Where(name => name.StartsWith(under, StringComparison.Ordinal))];
+
     public override void Break(RecordingNode node) => link.Cut();
 
     public override void Mend(RecordingNode node) => link.Mend();

@@ -25,6 +25,10 @@ internal static class Ffmpeg
         return (width, size / width, color[0], color[1], color[2]);
     }
 
+    /// <summary>A sheet of 160 × 90 tiles, the first one with so much red, each further one with 4 more.</summary>
+    public static byte[] Sheet(int red, int tiles, int rows) => Run(
+        $"-f lavfi -i nullsrc=s=160x90:r=1:d={tiles} -vf format=rgb24,geq=r={red}+4*N:g=0:b=0,tile=5x{rows}:nb_frames={tiles},format=yuvj420p -frames:v 1 -c:v mjpeg -q:v 2 -f mjpeg -", []);
+
     private static byte[] Run(string arguments, byte[] input)
     {
         Process? process = null;

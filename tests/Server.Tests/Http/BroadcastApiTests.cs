@@ -113,6 +113,7 @@ public sealed class BroadcastApiTests : IAsyncLifetime
         var clip = JsonDocument.Parse(await made.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement.GetProperty("id").GetString()!;
         Assert.Equal($"/api/v1/clips/{clip}", made.Headers.Location!.ToString());
         Assert.Equal("The goal", (await ReadAsync("api/v1/channels/studio/clips")).GetProperty("clips")[0].GetProperty("name").GetString());
+        Assert.Equal(clip, (await ReadAsync($"api/v1/broadcasts/{id}/clips")).GetProperty("clips")[0].GetProperty("id").GetString());
         Assert.Equal(id, (await ReadAsync($"api/v1/clips/{clip}")).GetProperty("broadcast").GetString());
         Assert.Equal("The goal", (await ReadAsync($"api/v1/broadcasts/{clip}")).GetProperty("clip").GetProperty("name").GetString());
         Assert.Single((await ReadAsync("api/v1/channels/studio/broadcasts")).GetProperty("broadcasts").EnumerateArray());

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { View } from '../player/player.ts';
 import { clockText } from '../player/seekable.ts';
 import { PlayerView } from '../player/view.tsx';
+import { Clips } from './clips.tsx';
 import { Header } from './header.tsx';
 
 /** `/b/{broadcast}`: one broadcast from its beginning, while it is on air and afterwards. `?t=` begins elsewhere. */
@@ -42,6 +43,7 @@ export function Replay({ broadcast, startSeconds }: { broadcast: string; startSe
             )}
           </p>
         </section>
+        {info !== null && !missing && info.clipName === null && <Clips of="broadcasts" name={info.id} live={info.live} />}
       </main>
     </>
   );

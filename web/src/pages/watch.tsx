@@ -4,6 +4,7 @@ import { broadcastFromPath, startFromQuery } from '../broadcast-id.ts';
 import { channelFromPath } from '../channel-name.ts';
 import type { View } from '../player/player.ts';
 import { PlayerView } from '../player/view.tsx';
+import { Clips } from './clips.tsx';
 import { Header } from './header.tsx';
 import { PastBroadcasts } from './past-broadcasts.tsx';
 import { Replay } from './replay.tsx';
@@ -41,6 +42,7 @@ function Watch({ channel }: { channel: string }) {
             {(view?.phase === 'waiting' || view?.phase === 'ended') && <span>Offline</span>}
           </p>
         </section>
+        {view !== null && <Clips of="channels" name={channel} live={live} />}
         {view !== null && <PastBroadcasts channel={channel} live={live} />}
       </main>
     </>
