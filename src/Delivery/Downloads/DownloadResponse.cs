@@ -138,7 +138,7 @@ internal sealed class DownloadResponse
             if (end <= from)
                 continue;
             using var reader = SegmentReader.Open(track.Media, segment.Number, segment.ByteLength);
-            return reader is not null && await reader.ReadAsync(0, new byte[1]);
+            return reader is not null && await reader.OpenAsync();
         }
         return true;
     }

@@ -22,6 +22,13 @@ internal sealed class SegmentReader : IDisposable
         media.TryFind(number, out var segment, out var found, out var isComplete) && isComplete && found == length
             ? new SegmentReader(segment, found) : null;
 
+    /// <summary>Opens its beginning. False when that is not to be had; nothing is read from a disk that has it.</summary>
+    public async ValueTask<bool> OpenAsync()
+    {
+        piece ??= await segment.Rendition.OpenAsync(segment, 0, length).ConfigureAwait(false);
+        return piece is not null;
+    }
+
     /// <summary>Fills <paramref name="into"/> from <paramref name="from"/> on. False when the segment is gone or cannot be read.</summary>
     public async ValueTask<bool> ReadAsync(int from, Memory<byte> into)
     {
