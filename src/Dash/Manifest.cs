@@ -22,7 +22,7 @@ public static class Manifest
     /// </summary>
     public static RenditionSnapshot? AwaitedBy(BroadcastSnapshot broadcast)
     {
-        if (broadcast.IsEnded || broadcast.IsSuspended || broadcast.Periods.Count != 1)
+        if (broadcast.IsEnded || broadcast.IsSuspended || broadcast.PeriodCount != 1)
             return null;
         var period = broadcast.Periods[0];
         foreach (var rendition in broadcast.Renditions)

@@ -97,7 +97,7 @@ internal sealed class BroadcastPlaylists
     /// </summary>
     private static bool HasSameSegments(BroadcastSnapshot one, BroadcastSnapshot other)
     {
-        if (one.Renditions.Count != other.Renditions.Count || one.ReadyPeriods != other.ReadyPeriods || one.Periods.Count != other.Periods.Count
+        if (one.Renditions.Count != other.Renditions.Count || one.ReadyPeriods != other.ReadyPeriods || one.PeriodCount != other.PeriodCount
             || one.IsEnded != other.IsEnded)
         {
             return false;

@@ -26,6 +26,9 @@ internal static partial class Log
     [LoggerMessage(8007, LogLevel.Warning, "The disk is full and there is no replay to remove; broadcast {Broadcast} of {Channel} cannot be rewound as far any more")]
     public static partial void RoomMadeByRewinding(this ILogger logger, string broadcast, string channel);
 
+    [LoggerMessage(8008, LogLevel.Warning, "The journal of broadcast {Broadcast} could not be made shorter and is tried again when it has grown: {Reason}")]
+    public static partial void JournalNotShortened(this ILogger logger, string broadcast, string reason);
+
     [LoggerMessage(8020, LogLevel.Warning, "The store does not take or hand out recordings ({Reason}); live streams go on, recordings stay on the disk, and it is tried again")]
     public static partial void ArchiveFailing(this ILogger logger, string reason);
 

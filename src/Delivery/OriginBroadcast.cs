@@ -61,7 +61,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         Timeline = new BroadcastTimeline(new TimelineContract(target, opened.Contract.PartTarget));
         Journal = new Journal(spooler, Directory);
         if (Archive is not null)
-            Archive.JournalLength = () => Journal.Length;
+            Archive.JournalGood = () => Journal.Good;
         Playlists = new BroadcastPlaylists(this, LiveWindow, window, settings.Edges);
         Previews = new BroadcastPreviews(Directory);
         watchedAt = time.GetTimestamp();
@@ -294,7 +294,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     }
 
     /// <summary>Everything of it is on disk, and it is over: it can leave memory and be opened again.</summary>
-    internal bool IsStored => IsEnded && Journal.IsCaughtUp && !Journal.IsBroken && MemoryBytes == 0;
+    internal bool IsStored => IsEnded && Journal is { IsCaughtUp: true, IsBroken: false, IsInCheckpoint: false } && MemoryBytes == 0;
 
     /// <summary>Nothing of it is left in memory afterwards but what readers hold. Its files stay.</summary>
     internal void Close()
@@ -411,19 +411,27 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal IReadOnlyList<RenditionSnapshot> CurrentRenditions => [.. current.Select(media => Timeline.Read(media.Name)!)];
 
     /// <summary>Tells the timeline of a segment that an earlier run recorded.</summary>
-    internal void Tell(JournalRecord.SegmentEnded record)
+    internal void Tell(JournalRecord.SegmentEnded record) => JournalState.Tell(Timeline, announced, record);
+
+    /// <summary>Becomes what it was at a checkpoint of an earlier run; its media come behind that. Before anything else, by the owner.</summary>
+    internal void Restore(TimelineState state, NewRendition[] open, OriginState origin)
     {
-        var segment = record.Segment;
-        if (record.Parts.Length > 0 && announced[segment.Rendition].IsDerived)
-            Timeline.BeginSegment(segment.Rendition, segment.Segment);
-        for (var i = 0; i < record.Parts.Length; i++)
+        Timeline.Restore(state);
+        var all = new RenditionMedia[state.Renditions.Count];
+        for (var i = 0; i < all.Length; i++)
         {
-            ref readonly var part = ref record.Parts[i];
-            Timeline.AppendPart(new NewPart(
-                segment.Rendition, segment.Segment, i, segment.Start with { Ticks = part.Start }, segment.Start with { Ticks = part.DurationTicks },
-                part.IsIndependent, part.ByteLength, part.SampleCount, PresentationDelay: record.PresentationDelay));
+            all[i] = new RenditionMedia(this, state.Renditions[i].Name, spooler, options);
+            if (origin.Media[i].End is { } end)
+                all[i].RestoreEnd(end);
+            all[i].Spool.Skip(origin.Media[i].Files - 1);
         }
-        Timeline.EndSegment(segment);
+        current = [.. state.Current.Select(index => all[index])];
+        announced = open;
+        Volatile.Write(ref renditions, all);
+        newestBegun = origin.NewestBegun;
+        foreach (var segment in origin.Listed)
+            listed.Enqueue(segment);
+        listedSeconds = origin.ListedSeconds;
     }
 
     /// <summary>An earlier run made this segment's number known. The owner only.</summary>
@@ -554,6 +562,9 @@ public sealed class OriginBroadcast : IBroadcastSink
     {
         Timeline.RemoveBefore(before);
         Journal.Add(new JournalRecord.Removed(before));
+        // Of a broadcast that stays whole nothing can be left out.
+        if (Keep is { } keep && Journal.TryBeginCheckpoint())
+            spooler.Run(() => store.Checkpoint(this, keep));
     }
 
     /// <summary>

@@ -283,6 +283,13 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         Replays.Add(new Replay(broadcast.Channel, broadcast.Id, broadcast.StartedAt, time.GetUtcNow(), broadcast.Duration, 0, broadcast.Mode));
     }
 
+    /// <summary>Has a broadcast's journal made shorter. On the janitor's thread.</summary>
+    internal void Checkpoint(OriginBroadcast broadcast, TimeSpan keep)
+    {
+        if (broadcast.Journal.Checkpoint(keep) is { } fault)
+            logger.JournalNotShortened(broadcast.Id.Value, fault);
+    }
+
     /// <summary>Whether a replay can be deleted to make room: it is not watched, and not just being written.</summary>
     internal bool IsIdle(Replay replay, TimeSpan within) =>
         !replay.WasWatched(time, within) && Find(replay.Id.Value) is null or { IsStored: true };

@@ -66,7 +66,7 @@ internal sealed class PushedBroadcast
         var renditions = broadcast.CurrentRenditions;
         var places = renditions.Select(rendition => new PushPlace(rendition.NextSegment, 0, rendition.Track.HasInit));
         // Whether the publisher was there is for the pusher to say.
-        var position = new PushPosition(broadcast.Timeline.Read().Periods.Count, IsSuspended: false, broadcast.IsEnded, [.. places]);
+        var position = new PushPosition(broadcast.Timeline.Read().PeriodCount, IsSuspended: false, broadcast.IsEnded, [.. places]);
         return new PushedBroadcast(broadcast, new PushCursor(position), maxBitrate, time)
         {
             formats = [.. renditions.Select(rendition => rendition.Format)],

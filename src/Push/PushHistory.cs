@@ -16,6 +16,8 @@ internal sealed class PushHistory
 
     private readonly Lock gate = new();
     private readonly List<PeriodDescription> periods = [];
+    // The timeline forgets periods without segments.
+    private readonly List<DateTimeOffset> clocks = [];
     private readonly List<(PushInit Frame, long Segment)> inits = [];
     // A timeline without media: numbers, runs and clocks come out as at an origin that saw everything.
     private readonly BroadcastTimeline timeline;
@@ -64,7 +66,10 @@ internal sealed class PushHistory
         }
         timeline.BeginPeriod(new NewPeriod(period.FirstSegment, period.Start, period.WallClock, renditions));
         lock (gate)
+        {
             periods.Add(period);
+            clocks.Add(timeline.Read().Periods[^1].WallClock);
+        }
     }
 
     /// <summary>An encoder begins; the frame that says so.</summary>
@@ -110,18 +115,19 @@ internal sealed class PushHistory
         int period, long segment, ReadOnlySpan<(long Segment, MediaTime DecodeTime)> begun, bool isAnew, Predicate<PushInit> isQueued)
     {
         PeriodDescription[] known;
+        DateTimeOffset[] wallClocks;
         (PushInit Frame, long Segment)[] begunEncoders;
         lock (gate)
         {
             known = [.. periods];
+            wallClocks = [.. clocks];
             begunEncoders = [.. inits];
         }
-        var clocks = timeline.Read().Periods;
         var frames = new List<PushFrame> { new PushOpen(Contract, StartedAt, isAnew) };
         for (var i = 0; i <= period; i++)
         {
             // The clock as it came out, not as it came in: what moved it is not told again.
-            frames.Add(new PushPeriod(i, known[i] with { WallClock = clocks[i].WallClock }));
+            frames.Add(new PushPeriod(i, known[i] with { WallClock = wallClocks[i] }));
             var next = i < period ? known[i + 1].FirstSegment : segment;
             foreach (var (init, began) in begunEncoders.Where(encoder => encoder.Frame.Period == i).OrderBy(encoder => encoder.Segment))
             {

@@ -12,8 +12,14 @@ public sealed class BroadcastSnapshot
     /// <summary>The broadcast's promises.</summary>
     public required TimelineContract Contract { get; init; }
 
-    /// <summary>All periods of the broadcast, those without segments left included.</summary>
+    /// <summary>
+    /// The broadcast's first period, where its clock begins, and those from the oldest that has segments left to the newest: a
+    /// broadcast on air for months does not remember each visit of its publisher.
+    /// </summary>
     public required IReadOnlyList<Period> Periods { get; init; }
+
+    /// <summary>How many periods there have been.</summary>
+    public int PeriodCount => Periods.Count == 0 ? 0 : Periods[^1].Index + 1;
 
     /// <summary>All renditions, in the order in which periods first named them.</summary>
     public required IReadOnlyList<RenditionSnapshot> Renditions { get; init; }
@@ -25,7 +31,7 @@ public sealed class BroadcastSnapshot
     public required bool IsSuspended { get; init; }
 
     /// <summary>
-    /// How many of <see cref="Periods"/> can be announced as a whole: all, but the newest only once each of its renditions
+    /// Up to which <see cref="Period.Index"/> periods can be announced as a whole: all, but the newest only once each of its renditions
     /// has a part or a gap. A player that was told of a period without its audio never looks for it again. Derived renditions
     /// are not waited for, but for a leader.
     /// </summary>
@@ -34,15 +40,15 @@ public sealed class BroadcastSnapshot
         get
         {
             if (IsEnded)
-                return Periods.Count;
+                return PeriodCount;
             foreach (var rendition in Renditions)
             {
                 if (rendition.Track.Format is null || rendition.Track.IsDerived && rendition.Name != Periods[^1].Leader)
                     continue;
                 if (rendition.LastSegment?.Track.Period != rendition.Track.Period)
-                    return Periods.Count - 1;
+                    return PeriodCount - 1;
             }
-            return Periods.Count;
+            return PeriodCount;
         }
     }
 

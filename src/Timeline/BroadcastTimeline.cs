@@ -54,7 +54,7 @@ public sealed class BroadcastTimeline
             CloseRunning(ref due);
             CheckFirstSegment(period.FirstSegment);
             FillUpTo(period.FirstSegment, ref due);
-            var began = new Period(periods.Length, period, PresentedFrom(period));
+            var began = new Period(periods is [.., var before] ? before.Index + 1 : 0, period, PresentedFrom(period));
             var logs = new RenditionLog[period.Renditions.Count];
             for (var i = 0; i < logs.Length; i++)
             {
@@ -227,6 +227,7 @@ public sealed class BroadcastTimeline
             foreach (var log in renditions)
                 log.RemoveBefore(segment);
             version++;
+            ForgetPeriods();
             if (current is [var leader, ..] && leader.Segments is { Count: > 0 } left && dateRanges.RemoveBefore(left[0], leader.NextSegment))
                 Touch();
         }
@@ -504,6 +505,69 @@ public sealed class BroadcastTimeline
                 from = end;
         }
         return from;
+    }
+
+    /// <summary>
+    /// What it is now, its running segments left out. Nothing that comes later changes it.
+    /// </summary>
+    public TimelineState Save()
+    {
+        lock (gate)
+        {
+            return new TimelineState(
+                [.. periods.Select(period => new PeriodState(period.Index, period.FirstSegment, period.Start, period.WallClock, period.Leader))],
+                renditions.ConvertAll(log => log.Save()), [.. current.Select(log => renditions.IndexOf(log))], dateRanges.Placed, dateRanges.Removed, suspended);
+        }
+    }
+
+    /// <summary>
+    /// Becomes what another timeline was, of the same contract. Before anything else; throws <see cref="ArgumentException"/> when
+    /// the state cannot have been a timeline's, and is of no use then.
+    /// </summary>
+    public void Restore(TimelineState state)
+    {
+        lock (gate)
+        {
+            ThrowIfEnded();
+            if (periods.Length > 0)
+                throw new InvalidOperationException("The timeline has begun already.");
+            if (state.Periods.Count == 0 || state.Current.Count == 0)
+                throw new ArgumentException("The state has no period.", nameof(state));
+            var known = new Dictionary<int, Period>();
+            foreach (var period in state.Periods)
+            {
+                // The first, and then without holes.
+                if (period.Index < 0 || known.Count == 0 && period.Index != 0 || known.Count > 1 && !known.ContainsKey(period.Index - 1) || !known.TryAdd(period.Index, new Period(period)))
+                    throw new ArgumentException("The state's periods are in no order.", nameof(state));
+            }
+            foreach (var rendition in state.Renditions)
+            {
+                var log = RenditionLog.Restore(rendition, Contract, known);
+                if (!byName.TryAdd(log.Name, log))
+                    throw new ArgumentException($"The state has rendition {log.Name} twice.", nameof(state));
+                renditions.Add(log);
+            }
+            foreach (var index in state.Current)
+            {
+                if ((uint)index >= (uint)renditions.Count || Array.IndexOf(current, renditions[index]) >= 0)
+                    throw new ArgumentException("The state's open period has a rendition that is none.", nameof(state));
+                current = [.. current, renditions[index]];
+            }
+            periods = [.. state.Periods.Select(period => known[period.Index])];
+            dateRanges.Restore(state.DateRanges, state.RemovedDateRanges);
+            suspended = state.IsSuspended;
+            version++;
+        }
+    }
+
+    /// <summary>Periods that no segment belongs to any more leave; the first stays, where the broadcast's clock begins.</summary>
+    private void ForgetPeriods()
+    {
+        var oldest = int.MaxValue;
+        foreach (var log in renditions)
+            oldest = Math.Min(oldest, log.OldestPeriod);
+        if (periods.Length > 2 && periods[1].Index < oldest)
+            periods = [periods[0], .. periods.Skip(1).Where(period => period.Index >= oldest)];
     }
 
     private void ThrowIfEnded()

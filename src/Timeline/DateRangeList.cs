@@ -20,6 +20,9 @@ internal sealed class DateRangeList
         Removed = [.. Removed.Where(known => known.Id != range.Id)];
     }
 
+    /// <summary>Holds what another one held.</summary>
+    public void Restore(IReadOnlyList<PlacedDateRange> placed, IReadOnlyList<RemovedDateRange> removed) => (Placed, Removed) = ([.. placed], [.. removed]);
+
     /// <summary>Drops what ended before <paramref name="first"/> begins; true when anything changed.</summary>
     public bool RemoveBefore(Segment first, long runningSegment)
     {

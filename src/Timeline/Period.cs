@@ -18,6 +18,15 @@ public sealed class Period
         Leader = announced.Renditions[0].Name;
     }
 
+    internal Period(PeriodState state)
+    {
+        Index = state.Index;
+        FirstSegment = state.FirstSegment;
+        Start = state.Start;
+        WallClock = state.WallClock;
+        Leader = state.Leader;
+    }
+
     /// <summary>Counted from 0 over the whole broadcast: the discontinuity sequence number of its segments.</summary>
     public int Index { get; }
 

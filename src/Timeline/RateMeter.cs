@@ -84,6 +84,20 @@ internal sealed class RateMeter(int targetDuration)
         return nearest;
     }
 
+    /// <summary>What it knows.</summary>
+    public RateState Save() => new([.. recent], peak, totalBytes, totalSeconds, samples, sampleSeconds, declaredFrameRate, targetBitsPerSecond);
+
+    /// <summary>Knows what another one knew.</summary>
+    public void Restore(RateState state)
+    {
+        recent.Clear();
+        foreach (var segment in state.Recent)
+            recent.Enqueue(segment);
+        (peak, totalBytes, totalSeconds) = (state.Peak, state.TotalBytes, state.TotalSeconds);
+        (samples, sampleSeconds) = (state.Samples, state.SampleSeconds);
+        (declaredFrameRate, targetBitsPerSecond) = (state.DeclaredFrameRate, state.TargetBitsPerSecond);
+    }
+
     private static (long Bytes, double Seconds) Sum(Queue<(long Bytes, double Seconds)> queue)
     {
         var sum = (Bytes: 0L, Seconds: 0d);

@@ -298,6 +298,88 @@ internal sealed class RenditionLog
 
     public TimelineContract Contract => contract;
 
+    /// <summary>Index of the oldest period that a segment belongs to; of the newest when there is none.</summary>
+    public int OldestPeriod => end > first ? storage[first].Track.Period.Index : Track.Period.Index;
+
+    /// <summary>What it knows, its running segment left out.</summary>
+    public RenditionState Save()
+    {
+        var tracks = new List<PeriodTrack>();
+        var runs = new List<SegmentRun>();
+        var segments = new List<SegmentState>(end - first);
+        for (var i = first; i < end; i++)
+        {
+            var segment = storage[i];
+            if (tracks is not [.., var lastTrack] || lastTrack != segment.Track)
+                tracks.Add(segment.Track);
+            if (runs is not [.., var lastRun] || !ReferenceEquals(lastRun, segment.Run))
+                runs.Add(segment.Run);
+            segments.Add(new SegmentState(segment.Number, tracks.Count - 1, runs.Count - 1, segment.Start, segment.Duration.Ticks, segment.Parts, segment.IsIndependent));
+        }
+        if (tracks is not [.., var track] || track != Track)
+            tracks.Add(Track);
+        if (run is not null && (runs is not [.., var newest] || !ReferenceEquals(newest, run)))
+            runs.Add(run);
+        return new RenditionState
+        {
+            Name = Name,
+            Inits = [.. inits],
+            Tracks = tracks.ConvertAll(known => new TrackState(known.Period.Index, known.Format, known.Init, known.HasInit, known.IsDerived)),
+            Runs = runs,
+            Track = tracks.Count - 1,
+            Run = run is null ? -1 : runs.Count - 1,
+            Format = Format,
+            IsDerived = IsDerived,
+            Begun = Begun,
+            NextSegment = NextSegment,
+            FirstEver = FirstEver,
+            NewestDependent = NewestDependent,
+            Rewrites = Rewrites,
+            PresentationDelay = presentationDelay,
+            Rates = meter.Save(),
+            Segments = segments,
+        };
+    }
+
+    /// <summary>A log that knows what another one knew. Throws <see cref="ArgumentException"/> when that cannot have been one.</summary>
+    public static RenditionLog Restore(RenditionState state, TimelineContract contract, IReadOnlyDictionary<int, Period> periods)
+    {
+        var log = new RenditionLog(state.Name, contract, state.NextSegment)
+        {
+            FirstEver = state.FirstEver,
+            NewestDependent = state.NewestDependent,
+            Rewrites = state.Rewrites,
+            Format = state.Format,
+            IsDerived = state.IsDerived,
+            Begun = state.Begun,
+        };
+        log.presentationDelay = state.PresentationDelay;
+        log.meter.Restore(state.Rates);
+        log.inits.AddRange(state.Inits);
+        var tracks = new PeriodTrack[state.Tracks.Count];
+        for (var i = 0; i < tracks.Length; i++)
+        {
+            var track = state.Tracks[i];
+            if (!periods.TryGetValue(track.Period, out var period) || track.Init < -1 || track.Init >= state.Inits.Count || track.HasInit && (track.Init < 0 || track.Format is null))
+                throw new ArgumentException($"A track of {state.Name} has no period or init segment.", nameof(state));
+            tracks[i] = new PeriodTrack(period, track.Format, track.Init, track.HasInit, track.IsDerived);
+        }
+        if ((uint)state.Track >= (uint)tracks.Length || state.Run < -1 || state.Run >= state.Runs.Count)
+            throw new ArgumentException($"Rendition {state.Name} has no track, or a run that is none.", nameof(state));
+        log.Track = tracks[state.Track];
+        log.run = state.Run < 0 ? null : state.Runs[state.Run];
+        log.storage = new Segment[Math.Max(16, state.Segments.Count)];
+        foreach (var segment in state.Segments)
+        {
+            if ((uint)segment.Track >= (uint)tracks.Length || (uint)segment.Run >= (uint)state.Runs.Count || segment.DurationTicks < 1
+                || segment.Number != state.NextSegment - state.Segments.Count + log.end || state.Runs[segment.Run].IsGap != segment.Parts.IsEmpty)
+                throw new ArgumentException($"Segment {segment.Number} of {state.Name} fits nowhere.", nameof(state));
+            log.storage[log.end++] = new Segment(
+                segment.Number, tracks[segment.Track], state.Runs[segment.Run], segment.Start, segment.DurationTicks, segment.Parts, segment.IsIndependent, isComplete: true);
+        }
+        return log;
+    }
+
     private void FindDelay(long segment, MediaTime decodeTime)
     {
         if (Track.Format is VideoFormat && segment == Track.Period.FirstSegment)

@@ -86,6 +86,20 @@ public sealed class ClipTests
     }
 
     [Fact]
+    public async Task Make_OfABroadcastWhoseJournalWasMadeShorter_HasItsBytes()
+    {
+        using var origin = new Origin(dvr: new DvrOptions { Mode = DvrMode.Window, Window = TimeSpan.FromSeconds(100) });
+        origin.AddSegments(0, 300);
+        await origin.SpooledAsync(() => origin.Broadcast.Journal.IsCaughtUp);
+        Assert.Null(origin.Broadcast.Journal.Checkpoint(origin.Broadcast.Keep!.Value));
+        using var maker = Maker(origin);
+        var (clip, fault) = await MakeAsync(maker, origin.Broadcast.Id, 561, 565);
+        Assert.Equal(ClipFault.None, fault);
+        Assert.Equal((TimeSpan.FromSeconds(560), TimeSpan.FromSeconds(566)), (clip!.Clip!.From, clip.Clip.To));
+        await DemandAsync(origin, clip.Id.Value, first: 280);
+    }
+
+    [Fact]
     public async Task Make_WhatCannotBe_SaysWhy()
     {
         using var origin = new Origin(dvr: Full);
@@ -125,8 +139,8 @@ public sealed class ClipTests
         return broadcast.Id;
     }
 
-    /// <summary>A clip of segments 2 to 4 plays like a replay.</summary>
-    private static async Task DemandAsync(Origin origin, string clip)
+    /// <summary>A clip of three segments plays like a replay.</summary>
+    private static async Task DemandAsync(Origin origin, string clip, int first = 2)
     {
         var endpoint = new MediaEndpoint(origin.Store, origin.Time);
         async Task<byte[]> GetAsync(string name)
@@ -137,10 +151,10 @@ public sealed class ClipTests
             return body;
         }
         var playlist = Encoding.ASCII.GetString(await GetAsync("source/dvr.m3u8"));
-        Assert.Contains("#EXT-X-MEDIA-SEQUENCE:2\n", playlist, StringComparison.Ordinal);
+        Assert.Contains($"#EXT-X-MEDIA-SEQUENCE:{first}\n", playlist, StringComparison.Ordinal);
         Assert.Contains("#EXT-X-ENDLIST", playlist, StringComparison.Ordinal);
         Assert.Equal(3, playlist.Split(".m4s").Length - 1);
-        for (var number = 2; number < 5; number++)
+        for (var number = first; number < first + 3; number++)
             Assert.Equal(Origin.BytesOf(number), await GetAsync($"source/{number}.m4s"));
         Assert.Equal([9, 8, 7], await GetAsync("source/0-init.mp4"));
     }

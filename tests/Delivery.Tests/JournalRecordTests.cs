@@ -144,5 +144,26 @@ public sealed class JournalRecordTests
         yield return new JournalRecord.Joined(17, []);
         yield return new JournalRecord.Opened(channel, BroadcastId.New(now), now, new LowLatencyContract(2, new MediaTime(334, 1000)), DvrMode.Window, IsPushed: true);
         yield return new JournalRecord.ClipOf(new Clip("a góal", BroadcastId.New(now), TimeSpan.Zero, TimeSpan.FromSeconds(12.5), now));
+        yield return new JournalRecord.CheckpointBegan(3);
+        var recorded = new JournalRecord.SegmentEnded(
+            new NewSegment(1, 40, new MediaTime(-3, 48000), new MediaTime(96000, 48000), true, false), [new RecordedPart(-3, 48000, 30, 47, true), new RecordedPart(47997, 48000, 9, 1, false)],
+            new RecordedPlace(3, 1L << 40, 7));
+        yield return new JournalRecord.Kept(2, new SegmentState(40, 1, 300, new MediaTime(0, 48000), 96000, new Part[] { new(0, 30, 48000, true), new(30, 9, 48000, false) }, true), recorded);
+        yield return new JournalRecord.Kept(0, new SegmentState(40, 0, 0, new MediaTime(0, 48000), 96000, default, false), recorded);
+        yield return new JournalRecord.Kept(0, new SegmentState(41, 0, 1, new MediaTime(0, 48000), 96000, default, false), null);
+        yield return new JournalRecord.Kept(0, null, recorded);
+        yield return new JournalRecord.CheckpointEnded(
+            new TimelineState(
+                [new PeriodState(0, 0, new MediaTime(-5, 90000), now, "source"), new PeriodState(300, 39, new MediaTime(5, 90000), now, "source")],
+                [
+                    new RenditionState
+                    {
+                        Name = "source", Inits = [new byte[] { 1, 2 }, new byte[] { 3 }], Tracks = [new TrackState(300, hdr, 1, true, false), new TrackState(300, null, 1, false, true)],
+                        Runs = [new SegmentRun(39, new MediaTime(5, 90000), false)], Track = 1, Run = 0, Format = hdr, IsDerived = true, Begun = -1, NextSegment = 42, FirstEver = 0, NewestDependent = -1,
+                        Rewrites = 2, PresentationDelay = -3000, Rates = new RateState([(9, 2.002)], 1e7, 1L << 50, 1e6, 17, 0.56, 30000 / 1001.0, 2_500_000),
+                    },
+                ],
+                [0], [new PlacedDateRange(new DateRange("x", now) { Class = "ad" }, 17)], [new RemovedDateRange("y", 16)], true),
+            new OriginState(41, [(40, 2), (41, 2.002)], 4.002, [new MediaState(new MediaTime(9, 90000), 12)]));
     }
 }

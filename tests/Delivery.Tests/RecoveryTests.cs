@@ -1,10 +1,4 @@
-using System.Text;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
-using Millrace.Core;
 using Millrace.Hls;
-using Millrace.Media;
-using Millrace.Packaging;
 
 namespace Millrace.Delivery.Tests;
 
@@ -14,8 +8,6 @@ namespace Millrace.Delivery.Tests;
 /// </summary>
 public sealed class RecoveryTests
 {
-    private static readonly TimeSpan Window = TimeSpan.FromSeconds(20);
-
     public static TheoryData<DvrMode, int> Cases()
     {
         var data = new TheoryData<DvrMode, int>();
@@ -31,7 +23,7 @@ public sealed class RecoveryTests
     [MemberData(nameof(Cases))]
     public async Task Restart_AfterAKill_ServesTheSamePlaylistsAndMedia(DvrMode mode, int seed)
     {
-        using var node = new Node(mode);
+        using var node = new RecordedNode(mode);
         var broadcast = node.Open();
         var script = new RandomBroadcast(broadcast, node.Arena, seed);
         script.BeginPeriod();
@@ -45,22 +37,22 @@ public sealed class RecoveryTests
         var found = after.Store.Find(broadcast.Id.Value)!;
         Assert.Equal((false, "studio-one", broadcast.StartedAt), (found.IsEnded, found.Channel.Value, found.StartedAt));
         Assert.Equal(script.Next, after.Recovered.NextSegment);
-        DemandTheSame(broadcast, found);
-        DemandMedia(found, script);
+        RecordedNode.DemandTheSame(broadcast, found);
+        RecordedNode.DemandMedia(found, script);
 
         // And over once more, as a replay.
         found.End();
         broadcast.End();
         await after.WrittenAsync(found);
-        DemandTheSame(broadcast, found);
+        RecordedNode.DemandTheSame(broadcast, found);
         if (mode == DvrMode.Off)
             return;
         using var replay = after.Kill();
         var watched = await replay.Store.Replays.OpenAsync(broadcast.Id.Value);
         Assert.NotNull(watched);
         Assert.True(watched.IsEnded);
-        DemandTheSame(broadcast, watched);
-        DemandMedia(watched, script);
+        RecordedNode.DemandTheSame(broadcast, watched);
+        RecordedNode.DemandMedia(watched, script);
         Assert.Equal(broadcast.Duration, replay.Store.Replays.Find(broadcast.Id.Value)!.Duration);
     }
 
@@ -69,7 +61,7 @@ public sealed class RecoveryTests
     [InlineData(DvrMode.Full)]
     public async Task Restart_WithARunningSegment_GoesOnBehindAGapAndADiscontinuity(DvrMode mode)
     {
-        using var node = new Node(mode);
+        using var node = new RecordedNode(mode);
         var broadcast = node.Open();
         var script = new RandomBroadcast(broadcast, node.Arena, 1);
         script.BeginPeriod();
@@ -97,21 +89,21 @@ public sealed class RecoveryTests
             var read = found.Timeline.Read(name)!;
             Assert.Equal([0L, 1, 2, 3, 4, 5, 6], read.Segments.Select(segment => segment.Number));
             Assert.Equal([4L], read.Segments.Where(segment => segment.IsGap).Select(segment => segment.Number));
-            var playlist = Text(found.Playlists.Media(found.Find(name)!, false, PlaylistSkip.None));
+            var playlist = RecordedNode.Text(found.Playlists.Media(found.Find(name)!, false, PlaylistSkip.None));
             Assert.Contains("#EXT-X-GAP\n#EXTINF:2.0,\n4.m4s\n#EXT-X-DISCONTINUITY\n", playlist, StringComparison.Ordinal);
         }
         await after.WrittenAsync(found);
 
         // A second kill finds the gap and both periods.
         using var again = after.Kill();
-        DemandTheSame(found, again.Store.Find(broadcast.Id.Value)!);
+        RecordedNode.DemandTheSame(found, again.Store.Find(broadcast.Id.Value)!);
         Assert.Equal(7, again.Recovered.NextSegment);
     }
 
     [Fact]
     public async Task Restart_JournalCutOffAnywhere_FindsABeginningAndNeverThrows()
     {
-        using var node = new Node(DvrMode.Full);
+        using var node = new RecordedNode(DvrMode.Full);
         var broadcast = node.Open();
         var script = new RandomBroadcast(broadcast, node.Arena, 5);
         script.BeginPeriod();
@@ -139,7 +131,7 @@ public sealed class RecoveryTests
     [Fact]
     public async Task Restart_JournalWithAWrongByte_EndsInFrontOfIt()
     {
-        using var node = new Node(DvrMode.Full);
+        using var node = new RecordedNode(DvrMode.Full);
         var broadcast = node.Open();
         var script = new RandomBroadcast(broadcast, node.Arena, 6);
         script.BeginPeriod();
@@ -161,7 +153,7 @@ public sealed class RecoveryTests
     [Fact]
     public async Task Restart_MediaTornOrMissing_AreGapsAndTheRestIsServed()
     {
-        using var node = new Node(DvrMode.Full);
+        using var node = new RecordedNode(DvrMode.Full);
         var broadcast = node.Open();
         var script = new RandomBroadcast(broadcast, node.Arena, 8);
         script.BeginPeriod();
@@ -181,19 +173,19 @@ public sealed class RecoveryTests
         Assert.Equal([11L], found.Timeline.Read("source")!.Segments.Where(segment => segment.IsGap).Select(segment => segment.Number));
         var audio = found.Timeline.Read("audio")!.Segments;
         Assert.InRange(audio.Count(segment => segment.IsGap), 4, 6);
-        DemandMedia(found, script);
+        RecordedNode.DemandMedia(found, script);
         var next = new RandomBroadcast(found, after.Arena, 2) { Next = after.Recovered.NextSegment };
         next.BeginPeriod();
         next.Segment();
         await after.WrittenAsync(found);
         using var again = after.Kill();
-        DemandTheSame(found, again.Store.Find(broadcast.Id.Value)!);
+        RecordedNode.DemandTheSame(found, again.Store.Find(broadcast.Id.Value)!);
     }
 
     [Fact]
     public async Task Restart_LastSegmentsBytesAreNotWhatWasWritten_IsAGap()
     {
-        using var node = new Node(DvrMode.Full);
+        using var node = new RecordedNode(DvrMode.Full);
         var broadcast = node.Open();
         var script = new RandomBroadcast(broadcast, node.Arena, 9);
         script.BeginPeriod();
@@ -215,7 +207,7 @@ public sealed class RecoveryTests
     [Fact]
     public async Task Restart_TwoBroadcastsOfAChannel_TheLaterOneWaits()
     {
-        using var node = new Node(DvrMode.Full);
+        using var node = new RecordedNode(DvrMode.Full);
         var first = node.Open();
         var one = new RandomBroadcast(first, node.Arena, 1);
         one.BeginPeriod();
@@ -232,148 +224,5 @@ public sealed class RecoveryTests
         Assert.Equal(second.Id, after.Recovered.Id);
         Assert.True(after.Store.Find(first.Id.Value)!.IsEnded);
         Assert.Same(after.Store.Find(second.Id.Value), after.Store.FindNewest("studio-one"));
-    }
-
-    private static void DemandMedia(OriginBroadcast broadcast, RandomBroadcast script)
-    {
-        var served = 0;
-        foreach (var rendition in broadcast.Timeline.Read().Renditions)
-        {
-            var media = broadcast.Find(rendition.Name)!;
-            foreach (var segment in rendition.Segments.Where(segment => !segment.IsGap))
-            {
-                Assert.True(media.TryFind(segment.Number, out var stored, out var length, out var isComplete) && isComplete, $"{rendition.Name} {segment.Number} is listed and gone.");
-                var bytes = Node.Read(media, stored, length);
-                Assert.Equal(script.Media[(rendition.Name, segment.Number)], bytes);
-                Assert.Equal(segment.Parts.Length, stored.Parts);
-                for (var i = 0; i < segment.Parts.Length; i++)
-                {
-                    var part = segment.Parts.Span[i];
-                    Assert.Equal((part.Offset, part.Offset + part.ByteLength), stored.RangeOf(i));
-                }
-                served++;
-            }
-        }
-        Assert.True(served > 0);
-    }
-
-    private static void DemandTheSame(OriginBroadcast one, OriginBroadcast other)
-    {
-        Assert.Equal(Text(one.Playlists.Multivariant(false, false)), Text(other.Playlists.Multivariant(false, false)));
-        Assert.Equal(Text(one.Playlists.Manifest(true, isWhole: true)), Text(other.Playlists.Manifest(true, isWhole: true)));
-        foreach (var rendition in one.Timeline.Read().Renditions)
-        {
-            foreach (var isDvr in (bool[])[false, true])
-            {
-                foreach (var skip in Enum.GetValues<PlaylistSkip>())
-                    Assert.Equal(Text(one.Playlists.Media(one.Find(rendition.Name)!, isDvr, skip)), Text(other.Playlists.Media(other.Find(rendition.Name)!, isDvr, skip)));
-            }
-            for (var init = 0; one.Init(rendition.Name, init) is { } header; init++)
-                Assert.Equal(header.ToArray(), other.Init(rendition.Name, init)!.Value.ToArray());
-        }
-    }
-
-    private static string Text(EncodedText? text) => Encoding.UTF8.GetString(text!.Bytes(ContentCoding.Identity));
-
-    /// <summary>An origin with a data directory that can be copied.</summary>
-    private sealed class Node : IDisposable
-    {
-        private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("millrace-recovery-");
-        private readonly DvrMode mode;
-        private readonly Lazy<RecoveredBroadcast> recovered;
-
-        public Node(DvrMode mode, Action<Node>? before = null)
-        {
-            this.mode = mode;
-            before?.Invoke(this);
-            Arena = new MediaArena(new MediaBlockPool(0));
-            Store = new OriginStore(
-                // One thread: media that come faster than real time lie in the files in their order.
-                new DeliveryOptions { RecordingFileDuration = TimeSpan.FromSeconds(10), MemorySegments = 2, SpoolThreads = 1 }, new DvrOptions { Mode = mode, Window = TimeSpan.FromSeconds(100) },
-                new RetentionOptions { MinFreeBytes = 0 }, Window, directory.FullName, Time, NullLogger<OriginStore>.Instance);
-            recovered = new(() => Assert.Single(Store.TakeRecovered()));
-        }
-
-        public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
-
-        public MediaArena Arena { get; }
-
-        public OriginStore Store { get; }
-
-        public RecoveredBroadcast Recovered => recovered.Value;
-
-        public OriginBroadcast Open()
-        {
-            Assert.True(ChannelName.TryParse("studio-one", out var name));
-            return (OriginBroadcast)Store.Open(
-                name, BroadcastId.New(Time.GetUtcNow()), new LowLatencyContract(2, new MediaTime(35, 100)), Time.GetUtcNow());
-        }
-
-        public string JournalOf(OriginBroadcast broadcast) => Path.Combine(directory.FullName, "recordings", broadcast.Id.Value, "journal");
-
-        /// <summary>Waits until everything but a running segment is on disk.</summary>
-        public async Task WrittenAsync(OriginBroadcast broadcast)
-        {
-            while (true)
-            {
-                var progress = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                void Signal() => progress.TrySetResult();
-                Store.Spooler.Progressed += Signal;
-                try
-                {
-                    if (broadcast.Journal.IsCaughtUp)
-                        return;
-                    await progress.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
-                }
-                finally
-                {
-                    Store.Spooler.Progressed -= Signal;
-                }
-            }
-        }
-
-        public Node Kill(Action<Node>? then = null) => new(mode, copy =>
-        {
-            foreach (var path in Directory.GetFiles(directory.FullName, "*", SearchOption.AllDirectories))
-            {
-                var to = Path.Combine(copy.directory.FullName, Path.GetRelativePath(directory.FullName, path));
-                Directory.CreateDirectory(Path.GetDirectoryName(to)!);
-                try
-                {
-                    File.Copy(path, to);
-                }
-                catch (FileNotFoundException)
-                {
-                    // It left the window meanwhile.
-                }
-            }
-            then?.Invoke(copy);
-        });
-
-        public static byte[] Read(RenditionMedia media, StoredSegment segment, int length)
-        {
-            using var bytes = new MemoryStream();
-            for (var from = 0; from < length;)
-            {
-                using var piece = media.OpenLocal(segment, from, length)!.Value;
-                foreach (var slice in piece.Slices)
-                    bytes.Write(slice.Span);
-                if (piece.File is { } file)
-                {
-                    var part = new byte[piece.Length];
-                    Assert.Equal(part.Length, RandomAccess.Read(file, part, piece.FileOffset));
-                    bytes.Write(part);
-                }
-                from += piece.Length;
-            }
-            return bytes.ToArray();
-        }
-
-        public void Dispose()
-        {
-            Store.Dispose();
-            Arena.Dispose();
-            directory.Delete(recursive: true);
-        }
     }
 }

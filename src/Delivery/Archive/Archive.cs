@@ -32,6 +32,7 @@ internal sealed class Archive : IDisposable
     private readonly ILogger logger;
     private readonly List<Task> tasks = [];
     private int failures;
+    private int deleting;
     private string? problem;
 
     /// <param name="store">Whose recordings they are.</param>
@@ -64,7 +65,7 @@ internal sealed class Archive : IDisposable
     public TimeSpan Lag => broadcasts.Select(entry => entry.Value.Lag).DefaultIfEmpty().Max();
 
     /// <summary>Nothing is still to be deleted.</summary>
-    public bool IsIdle => doomed.All.Count == 0 && deletions.Reader.Count == 0;
+    public bool IsIdle => doomed.All.Count == 0 && Volatile.Read(ref deleting) == 0;
 
     /// <summary>Name of an object of a broadcast.</summary>
     public static string NameOf(string id, string name) => $"b/{id}/{name}";
@@ -73,7 +74,7 @@ internal sealed class Archive : IDisposable
     public void Start()
     {
         foreach (var id in doomed.All)
-            deletions.Writer.TryWrite(id);
+            QueueDeletion(id);
         for (var i = 0; i < options.S3.Uploads; i++)
             tasks.Add(Task.Run(UploadAllAsync));
         tasks.Add(Task.Run(DeleteAllAsync));
@@ -111,14 +112,14 @@ internal sealed class Archive : IDisposable
         if (broadcasts.TryGetValue(id, out var broadcast))
             broadcast.Delete();
         cache.Forget(NameOf(id, ""));
-        deletions.Writer.TryWrite(id);
+        QueueDeletion(id);
     }
 
     /// <summary>Something of it is still to be deleted: what is recorded under its id now is not to go with it, and stays on the disk.</summary>
     public bool IsDoomed(string id) => doomed.Contains(id);
 
     /// <summary>Deletes one object.</summary>
-    public void DeleteObject(string name) => deletions.Writer.TryWrite(name);
+    public void DeleteObject(string name) => QueueDeletion(name);
 
     /// <summary>Reads a run of a media file's bytes, as far as one block of it goes. Null when the store does not hand them out.</summary>
     public ValueTask<SegmentBytes?> ReadAsync(BroadcastArchive broadcast, string name, long from, int length) =>
@@ -204,6 +205,12 @@ internal sealed class Archive : IDisposable
         }
     }
 
+    private void QueueDeletion(string name)
+    {
+        Interlocked.Increment(ref deleting);
+        deletions.Writer.TryWrite(name);
+    }
+
     private async Task DeleteAllAsync()
     {
         try
@@ -214,6 +221,8 @@ internal sealed class Archive : IDisposable
                 {
                     // It waited, and tries again.
                 }
+                Interlocked.Decrement(ref deleting);
+                Progressed?.Invoke();
             }
         }
         catch (OperationCanceledException)

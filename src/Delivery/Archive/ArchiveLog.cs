@@ -14,9 +14,13 @@ internal sealed class ArchiveLog
     /// <summary>A line of its own: the replay is in the store, complete, and known there.</summary>
     private const string End = "end";
 
+    // A day of two renditions.
+    private const int LeastLines = 4000;
+
     private readonly string path;
     private readonly Dictionary<string, long> objects = new(StringComparer.Ordinal);
     private bool isBegun;
+    private int lines;
 
     /// <summary>Reads what an earlier run left.</summary>
     /// <param name="directory">The broadcast's.</param>
@@ -30,7 +34,10 @@ internal sealed class ArchiveLog
             if (!File.Exists(path))
                 return;
             foreach (var line in File.ReadLines(path))
+            {
                 Take(line);
+                lines++;
+            }
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
@@ -99,10 +106,22 @@ internal sealed class ArchiveLog
             else
                 File.WriteAllText(path, $"{Store}\n{line}\n");
             isBegun = true;
+            lines += 2;
+            // Of a broadcast on air for months most that was there has left.
+            if (lines > LeastLines + 8 * objects.Count)
+                Shorten();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             // The disk is full, or the directory has just been deleted. See the constructor.
         }
+    }
+
+    private void Shorten()
+    {
+        var whole = objects.Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Key} {entry.Value}")).Prepend(Store);
+        File.WriteAllLines(path + ".new", IsComplete ? whole.Append(End) : whole);
+        File.Move(path + ".new", path, overwrite: true);
+        lines = objects.Count + 1;
     }
 }

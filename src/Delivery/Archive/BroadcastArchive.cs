@@ -45,8 +45,8 @@ internal sealed class BroadcastArchive
     /// <summary>Its directory on this node.</summary>
     public string Directory { get; }
 
-    /// <summary>While it is on air: bytes of the journal on disk that are good.</summary>
-    public Func<long>? JournalLength { get; set; }
+    /// <summary>While it is on air: how often its journal was made shorter, and bytes of it on disk that are good.</summary>
+    public Func<(long Generation, long Length)>? JournalGood { get; set; }
 
     /// <summary>All of it is in the store, and the store's list shows it.</summary>
     public bool IsComplete
@@ -266,21 +266,38 @@ internal sealed class BroadcastArchive
             archive.DeleteObject(NameOf(name));
     }
 
-    /// <summary>What the journal has grown by goes up behind the media that it speaks of.</summary>
+    /// <summary>
+    /// The name of a piece of a journal that was made shorter so many times: <c>journal-{n}</c>, then <c>journal-{generation}.{n}</c>.
+    /// All pieces of one generation, one behind the other, are a journal.
+    /// </summary>
+    public static string PieceOf(long generation, int number) => generation == 0
+        ? string.Create(CultureInfo.InvariantCulture, $"{Journal}-{number}") : string.Create(CultureInfo.InvariantCulture, $"{Journal}-{generation}.{number}");
+
+    /// <summary>What the journal has grown by goes up behind the media that it speaks of; when it was made shorter, all of it.</summary>
     private async Task AddJournalAsync(S3Bucket bucket, CancellationToken cancellation)
     {
-        long from;
-        int piece;
+        if (JournalGood?.Invoke() is not var (generation, length))
+            return;
+        long from = 0;
+        var piece = 0;
         lock (gate)
         {
-            var pieces = log.Objects.Where(entry => entry.Key.StartsWith(Journal + "-", StringComparison.Ordinal)).ToList();
-            (from, piece) = (pieces.Sum(entry => entry.Value), pieces.Count);
+            for (; log.Objects.TryGetValue(PieceOf(generation, piece), out var known); piece++)
+                from += known;
         }
-        var length = JournalLength?.Invoke() ?? 0;
         if (length <= from)
             return;
-        var name = string.Create(CultureInfo.InvariantCulture, $"{Journal}-{piece}");
-        await PutAsync(bucket, name, Path.Combine(Directory, Journal), from, length - from, cancellation).ConfigureAwait(false);
+        // What is open stays as it is when a shorter one takes its name; a moment ago that may have happened.
+        using var file = File.OpenHandle(Path.Combine(Directory, Journal), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        if (JournalGood().Generation != generation)
+            return;
+        await PutAsync(PieceOf(generation, piece), length - from, () => bucket.PutFileAsync(NameOf(PieceOf(generation, piece)), file, from, length - from, cancellation)).ConfigureAwait(false);
+        if (piece > 0)
+            return;
+        List<string> older;
+        lock (gate)
+            older = [.. log.Objects.Keys.Where(name => name.StartsWith(Journal + "-", StringComparison.Ordinal) && name != PieceOf(generation, 0))];
+        Drop(older);
     }
 
     /// <summary>Finds the files that are not in the store. False when there are none.</summary>
@@ -302,7 +319,7 @@ internal sealed class BroadcastArchive
     {
         var journal = Path.Combine(Directory, Journal);
         if (!TryGet(Journal, out _))
-            await PutAsync(bucket, Journal, journal, 0, new FileInfo(journal).Length, cancellation).ConfigureAwait(false);
+            await PutAsync(bucket, Journal, journal, new FileInfo(journal).Length, cancellation).ConfigureAwait(false);
         if (!TryGet(Sprites, out _) && System.IO.Directory.Exists(Path.Combine(Directory, SpritesDirectory)))
             await PutSpritesAsync(bucket, cancellation).ConfigureAwait(false);
         List<string> pieces;
@@ -331,11 +348,17 @@ internal sealed class BroadcastArchive
         }
         replay.Archived(bytes);
         Ended(null, 0);
-        foreach (var piece in pieces)
+        Drop(pieces);
+    }
+
+    /// <summary>Objects that something else has taken the place of.</summary>
+    private void Drop(List<string> names)
+    {
+        foreach (var name in names)
         {
+            archive.DeleteObject(NameOf(name));
             lock (gate)
-                log.Remove(piece);
-            archive.DeleteObject(NameOf(piece));
+                log.Remove(name);
         }
     }
 
@@ -345,7 +368,7 @@ internal sealed class BroadcastArchive
         try
         {
             await TarFile.CreateFromDirectoryAsync(Path.Combine(Directory, SpritesDirectory), path, includeBaseDirectory: false, cancellation).ConfigureAwait(false);
-            await PutAsync(bucket, Sprites, path, 0, new FileInfo(path).Length, cancellation).ConfigureAwait(false);
+            await PutAsync(bucket, Sprites, path, new FileInfo(path).Length, cancellation).ConfigureAwait(false);
         }
         finally
         {
@@ -353,7 +376,10 @@ internal sealed class BroadcastArchive
         }
     }
 
-    private async Task PutAsync(S3Bucket bucket, string name, string path, long from, long length, CancellationToken cancellation)
+    private Task PutAsync(S3Bucket bucket, string name, string path, long length, CancellationToken cancellation) =>
+        PutAsync(name, length, () => bucket.PutFileAsync(NameOf(name), path, 0, length, cancellation));
+
+    private async Task PutAsync(string name, long length, Func<Task> put)
     {
         lock (gate)
         {
@@ -363,7 +389,7 @@ internal sealed class BroadcastArchive
         }
         try
         {
-            await Archive.CountAsync(bucket.PutFileAsync(NameOf(name), path, from, length, cancellation), length).ConfigureAwait(false);
+            await Archive.CountAsync(put(), length).ConfigureAwait(false);
             lock (gate)
             {
                 if (!isDeleted)

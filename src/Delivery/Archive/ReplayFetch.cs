@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Globalization;
 
 namespace Millrace.Delivery;
 
@@ -57,11 +58,20 @@ internal static class ReplayFetch
         }
     }
 
+    /// <summary>The pieces of the newest journal that is there from its beginning: of an older one some may be deleted already.</summary>
     private static List<string> PiecesOf(Dictionary<string, long> objects)
     {
+        const string Begin = BroadcastArchive.Journal + "-";
+        var generation = 0L;
+        foreach (var name in objects.Keys)
+        {
+            if (name.StartsWith(Begin, StringComparison.Ordinal) && name.EndsWith(".0", StringComparison.Ordinal)
+                && long.TryParse(name.AsSpan(Begin.Length, name.Length - Begin.Length - 2), NumberStyles.None, CultureInfo.InvariantCulture, out var found))
+                generation = Math.Max(generation, found);
+        }
         var pieces = new List<string>();
-        while (objects.ContainsKey(FormattableString.Invariant($"{BroadcastArchive.Journal}-{pieces.Count}")))
-            pieces.Add(FormattableString.Invariant($"{BroadcastArchive.Journal}-{pieces.Count}"));
+        while (objects.ContainsKey(BroadcastArchive.PieceOf(generation, pieces.Count)))
+            pieces.Add(BroadcastArchive.PieceOf(generation, pieces.Count));
         return pieces;
     }
 

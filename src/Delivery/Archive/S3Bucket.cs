@@ -61,6 +61,12 @@ internal sealed class S3Bucket : IDisposable
     public async Task PutFileAsync(string name, string path, long offset, long length, CancellationToken cancellation)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        await PutFileAsync(name, file, offset, length, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>The same of a file that is open.</summary>
+    public async Task PutFileAsync(string name, SafeFileHandle file, long offset, long length, CancellationToken cancellation)
+    {
         if (length > PartBytes)
         {
             await PutPartsAsync(name, file, offset, length, cancellation).ConfigureAwait(false);

@@ -143,6 +143,10 @@ internal sealed class ClipWriter
                     Enter();
                     selected.Add(record);
                     break;
+                case JournalRecord.Kept { Recorded: { Segment.Segment: var number } recorded } when number >= first && number <= last:
+                    Enter();
+                    selected.Add(recorded);
+                    break;
             }
             return true;
         });

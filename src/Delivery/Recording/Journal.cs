@@ -17,6 +17,15 @@ internal sealed class Journal : ISpoolWork
     /// <summary>The file's name in the broadcast's directory.</summary>
     public const string FileName = "journal";
 
+    /// <summary>The name of one that is being made, shorter, to take its place.</summary>
+    public const string NewFileName = "journal.new";
+
+    /// <summary>
+    /// A journal up to here is not made shorter: five hours of two renditions' segments, read in 10 ms. Above it, it is when it has
+    /// twice what it had after the last time; so at least half of what is read then is left out.
+    /// </summary>
+    internal const long LeastCheckpointBytes = 1 << 20;
+
     /// <summary>
     /// Records that may wait, 18 hours of two renditions' segments while a disk refuses to write. Beyond it the recording ends
     /// where it stands: what came after could not be understood without what is missing.
@@ -34,6 +43,9 @@ internal sealed class Journal : ISpoolWork
     private readonly string path;
     private SafeFileHandle? file;
     private long length;
+    private long generation;
+    private long checkpointAt = LeastCheckpointBytes;
+    private int isInCheckpoint;
     private long added;
     private long written;
     private bool isQueued;
@@ -50,8 +62,31 @@ internal sealed class Journal : ISpoolWork
     /// <summary>Bytes written and good.</summary>
     public long Length => Volatile.Read(ref length);
 
-    /// <summary>Goes on with a journal of an earlier run, of which so many bytes are good; what lies behind them is cut off.</summary>
-    public void Resume(long good) => Volatile.Write(ref length, good);
+    /// <summary>How often it was made shorter, and bytes of it that are written and good: with the next generation they are others.</summary>
+    public (long Generation, long Length) Good
+    {
+        get
+        {
+            lock (gate)
+                return (generation, length);
+        }
+    }
+
+    /// <summary>It is being made shorter.</summary>
+    public bool IsInCheckpoint => Volatile.Read(ref isInCheckpoint) != 0;
+
+    /// <summary>
+    /// Goes on with a journal of an earlier run, of which so many bytes are good, after so many checkpoints; what lies behind
+    /// them is cut off.
+    /// </summary>
+    public void Resume(long good, long after)
+    {
+        lock (gate)
+        {
+            Volatile.Write(ref length, good);
+            generation = after;
+        }
+    }
 
     /// <summary>Records that were added in this run.</summary>
     public long Added => Volatile.Read(ref added);
@@ -125,6 +160,95 @@ internal sealed class Journal : ISpoolWork
     {
         lock (writing)
             file?.Dispose();
+    }
+
+    /// <summary>True when it has grown enough to be made shorter; <see cref="Checkpoint"/> follows.</summary>
+    public bool TryBeginCheckpoint() => Length >= Volatile.Read(ref checkpointAt) && Interlocked.Exchange(ref isInCheckpoint, 1) == 0;
+
+    /// <summary>
+    /// Makes it shorter: a new file is written beside it and takes its place when it is whole, so that a kill at any moment leaves one or
+    /// the other. Spool threads go on writing meanwhile, but for the moment in which what they wrote is copied. Null, or why not.
+    /// </summary>
+    /// <param name="keep">How long media stay behind the end of their rendition.</param>
+    public string? Checkpoint(TimeSpan keep)
+    {
+        var made = Path.Combine(Path.GetDirectoryName(path)!, NewFileName);
+        SafeFileHandle? to = null;
+        try
+        {
+            if (Volatile.Read(ref isClosed))
+                return null;
+            to = File.OpenHandle(made, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            var upTo = Length;
+            var checkpoint = new JournalCheckpoint(path, upTo, keep, to);
+            if (checkpoint.Write())
+            {
+                // On the medium before its name is: a power cut does not leave an empty one.
+                RandomAccess.FlushToDisk(to);
+                Replace(made, ref to, upTo, checkpoint);
+                Volatile.Write(ref checkpointAt, Math.Max(LeastCheckpointBytes, 2 * checkpoint.Length));
+                return null;
+            }
+            Volatile.Write(ref checkpointAt, Length + LeastCheckpointBytes);
+            return "it holds what cannot be put shorter";
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            Volatile.Write(ref checkpointAt, Length + LeastCheckpointBytes);
+            return fault.Message;
+        }
+        finally
+        {
+            if (to is not null)
+            {
+                to.Dispose();
+                Discard(made);
+            }
+            Volatile.Write(ref isInCheckpoint, 0);
+        }
+    }
+
+    /// <summary>What was written meanwhile follows, and the new file is the journal. Its handle is ours then, and null.</summary>
+    private void Replace(string made, ref SafeFileHandle? to, long upTo, JournalCheckpoint checkpoint)
+    {
+        lock (writing)
+        {
+            if (Volatile.Read(ref isClosed))
+                return;
+            var from = Open();
+            var at = checkpoint.Length;
+            var buffer = new byte[64 * 1024];
+            for (var done = upTo; done < length;)
+            {
+                var read = RandomAccess.Read(from, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - done)), done);
+                if (read == 0)
+                    throw new IOException("The journal is shorter than what was written to it.");
+                RandomAccess.Write(to!, buffer.AsSpan(0, read), at);
+                done += read;
+                at += read;
+            }
+            File.Move(made, path, overwrite: true);
+            from.Dispose();
+            file = to;
+            to = null;
+            lock (gate)
+            {
+                Volatile.Write(ref length, at);
+                generation = checkpoint.Generation;
+            }
+        }
+    }
+
+    private static void Discard(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The next one writes over it, the next start deletes it.
+        }
     }
 
     /// <inheritdoc/>

@@ -12,8 +12,11 @@ internal static class JournalFile
     /// <paramref name="take"/> says false.
     /// </summary>
     /// <returns>Bytes of the records that were taken: what lies behind them counts for nothing.</returns>
+    /// <param name="path">The file.</param>
+    /// <param name="take">Takes a record.</param>
+    /// <param name="upTo">Bytes that count.</param>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static long Read(string path, Func<JournalRecord, bool> take)
+    public static long Read(string path, Func<JournalRecord, bool> take, long upTo = long.MaxValue)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         var buffer = new byte[PieceBytes];
@@ -21,7 +24,7 @@ internal static class JournalFile
         long good = 0;
         while (true)
         {
-            var read = RandomAccess.Read(file, buffer.AsSpan(held), good + held);
+            var read = RandomAccess.Read(file, buffer.AsSpan(held, (int)Math.Min(buffer.Length - held, upTo - good - held)), good + held);
             held += read;
             ReadOnlySpan<byte> input = buffer.AsSpan(0, held);
             OperationStatus status;

@@ -13,7 +13,7 @@ namespace Millrace.Delivery;
 /// Reads journal records; the twin of <see cref="JournalWriter"/>. A disk is not trusted: what a record declares is limited
 /// before anything is allocated, and nothing is handed out that the timeline would throw at for its form.
 /// </summary>
-internal ref struct JournalReader
+internal ref partial struct JournalReader
 {
     /// <summary>Largest body. A period of 32 renditions with large headers stays far below.</summary>
     public const int MaxBodyBytes = 4 << 20;
@@ -67,6 +67,9 @@ internal ref struct JournalReader
             10 => reader.Init(),
             11 => reader.Joined(),
             12 => reader.ClipOf(),
+            13 => new JournalRecord.CheckpointBegan(reader.Number(long.MaxValue)),
+            14 => reader.Kept(),
+            15 => reader.Checkpoint(),
             _ => null,
         };
         if (reader.isBroken || !reader.left.IsEmpty)

@@ -67,6 +67,24 @@ internal abstract record JournalRecord
 
     /// <summary>12: this recording is a clip. The second record, or none.</summary>
     public sealed record ClipOf(Clip Clip) : JournalRecord;
+
+    /// <summary>
+    /// 13: a checkpoint follows, in place of all that was recorded up to it: periods and encoders that segments still belong to, the
+    /// segments (<see cref="Kept"/>), and its end. The second record, or none.
+    /// </summary>
+    /// <param name="Generation">How many checkpoints there have been, this one included.</param>
+    public sealed record CheckpointBegan(long Generation) : JournalRecord;
+
+    /// <summary>14, in a checkpoint: a segment that is listed still, or whose media can be fetched still, or both.</summary>
+    /// <param name="Rendition">Index of the rendition in <see cref="TimelineState.Renditions"/>.</param>
+    /// <param name="Listed">What the timeline says of it, its parts left out when <paramref name="Recorded"/> has them; null: it has left.</param>
+    /// <param name="Recorded">Its record 3, in the period that was told before; null: there was none.</param>
+    public sealed record Kept(int Rendition, SegmentState? Listed, SegmentEnded? Recorded) : JournalRecord;
+
+    /// <summary>15: the checkpoint's end.</summary>
+    /// <param name="State">The timeline but for its segments.</param>
+    /// <param name="Origin">What else the origin knows.</param>
+    public sealed record CheckpointEnded(TimelineState State, OriginState Origin) : JournalRecord;
 }
 
 /// <summary>A part of a recorded segment.</summary>

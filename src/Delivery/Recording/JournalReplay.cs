@@ -19,6 +19,8 @@ internal sealed class JournalReplay
     private readonly Dictionary<RenditionMedia, Queue<(JournalRecord.SegmentEnded Record, SpoolFile File)>> newest = [];
     private OriginBroadcast? broadcast;
     private JournalRecord.Ended? ended;
+    private CheckpointReplay? checkpoint;
+    private long generation;
 
     private JournalReplay(OriginStore store, in OriginSettings settings, string directory)
     {
@@ -37,15 +39,17 @@ internal sealed class JournalReplay
         long good;
         try
         {
+            // A kill in the middle of making the journal shorter.
+            File.Delete(Path.Combine(directory, Journal.NewFileName));
             good = JournalFile.Read(Path.Combine(directory, Journal.FileName), replay.Take);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
             return null;
         }
-        if (replay.broadcast is not { } broadcast || broadcast.Current(0) is null)
+        if (replay.broadcast is not { } broadcast || broadcast.Current(0) is null || replay.checkpoint is not null)
             return null;
-        broadcast.Journal.Resume(good);
+        broadcast.Journal.Resume(good, replay.generation);
         replay.Finish(broadcast);
         return broadcast;
     }
@@ -74,8 +78,20 @@ internal sealed class JournalReplay
             broadcast = new OriginBroadcast(store, settings, opened);
             return true;
         }
+        if (checkpoint is not null)
+        {
+            if (!checkpoint.Take(record))
+                return false;
+            if (record is JournalRecord.CheckpointEnded end)
+                Restore(end.Origin);
+            return true;
+        }
         switch (record)
         {
+            case JournalRecord.CheckpointBegan began:
+                generation = began.Generation;
+                checkpoint = new CheckpointReplay();
+                break;
             case JournalRecord.PeriodBegan began:
                 broadcast.Begin(began.Period);
                 break;
@@ -126,14 +142,19 @@ internal sealed class JournalReplay
         media.RestoreEnd(segment.Start + segment.Duration);
         if (segment.Rendition == 0)
             broadcast.RestoreListed(segment.Segment, segment.Duration.Seconds);
-        if (segment.IsGap)
-            return true;
+        if (!segment.IsGap)
+            RestoreMedia(media, record);
+        return true;
+    }
+
+    private void RestoreMedia(RenditionMedia media, JournalRecord.SegmentEnded record)
+    {
         media.Spool.Skip(record.Place.File);
         var bytes = record.Parts.Sum(part => (long)part.ByteLength);
         if (Find(media.Name, record.Place.File) is not var (file, length) || record.Place.Offset + bytes > length)
         {
-            missing.Add((media, segment.Segment));
-            return true;
+            missing.Add((media, record.Segment.Segment));
+            return;
         }
         media.Restore(new StoredSegment(media, record, file));
         if (!newest.TryGetValue(media, out var last))
@@ -141,7 +162,17 @@ internal sealed class JournalReplay
         last.Enqueue((record, file));
         if (last.Count > Verified)
             last.Dequeue();
-        return true;
+    }
+
+    private void Restore(OriginState origin)
+    {
+        broadcast!.Restore(checkpoint!.State, checkpoint.Announced, origin);
+        foreach (var (rendition, record) in checkpoint.Recorded)
+        {
+            if (!record.Segment.IsGap && broadcast.Find(rendition) is { } media)
+                RestoreMedia(media, record);
+        }
+        checkpoint = null;
     }
 
     private (SpoolFile File, long Length)? Find(string rendition, int number)

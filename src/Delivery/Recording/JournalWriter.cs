@@ -12,7 +12,7 @@ namespace Millrace.Delivery;
 /// body is a type byte and fields. Numbers are LEB128, signed ones zigzag; texts and blocks have their length in front.
 /// The twin of <see cref="JournalReader"/>.
 /// </summary>
-internal static class JournalWriter
+internal static partial class JournalWriter
 {
     /// <summary>Version of the format, in the first record.</summary>
     public const int Version = 1;
@@ -114,6 +114,18 @@ internal static class JournalWriter
                 Number(output, clip.From.Ticks);
                 Number(output, clip.To.Ticks);
                 Signed(output, clip.CreatedAt.UtcTicks);
+                break;
+            case JournalRecord.CheckpointBegan began:
+                Byte(output, 13);
+                Number(output, began.Generation);
+                break;
+            case JournalRecord.Kept kept:
+                Byte(output, 14);
+                Kept(output, kept);
+                break;
+            case JournalRecord.CheckpointEnded ended:
+                Byte(output, 15);
+                Checkpoint(output, ended);
                 break;
             default:
                 throw new InvalidOperationException($"The journal has no type for {record.GetType().Name}.");

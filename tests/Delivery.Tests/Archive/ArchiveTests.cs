@@ -151,6 +151,32 @@ public sealed class ArchiveTests(RadosGateway gateway)
         Assert.InRange(names.Count(name => name.EndsWith(".m4s", StringComparison.Ordinal)), 1, 70);
     }
 
+    [Fact]
+    public async Task Journal_MadeShorter_GoesUpAnewAndTheOldPiecesLeave()
+    {
+        using var storage = await OpenAsync();
+        using var node = new RecordingNode(storage.Options, mode: DvrMode.Window);
+        var (broadcast, script) = node.Record(250);
+        await node.UntilAsync(() => broadcast.Archive!.TryGet("journal-0", out _) && node.Store.Archive!.Lag == TimeSpan.Zero, "full files and the journal are uploaded");
+        Assert.Null(broadcast.Journal.Checkpoint(broadcast.Keep!.Value));
+        for (var i = 0; i < 12; i++)
+            script.Segment();
+        await node.UntilAsync(() => broadcast.Archive!.TryGet("journal-1.0", out _) && !broadcast.Archive.TryGet("journal-0", out _) && node.Store.Archive!.IsIdle, "the new journal is uploaded");
+        var names = await storage.NamesAsync(node, broadcast.Id, under: "b/");
+        Assert.DoesNotContain(names, name => name.EndsWith("/journal-0", StringComparison.Ordinal));
+        Assert.Contains(names, name => name.EndsWith("/journal-1.0", StringComparison.Ordinal));
+
+        broadcast.End();
+        await node.KeptAsync(broadcast);
+        await node.UntilAsync(() => !broadcast.Archive!.TryGet("journal-1.0", out _) && node.Store.Archive!.IsIdle, "the pieces are deleted");
+        Assert.DoesNotContain(await storage.NamesAsync(node, broadcast.Id, under: "b/"), name => name.Contains("/journal-", StringComparison.Ordinal));
+        using var next = storage.After(node);
+        await next.UntilAsync(() => next.Store.Replays.Find(broadcast.Id.Value) is not null, "the replay is known");
+        var found = (await next.Store.Replays.OpenAsync(broadcast.Id.Value))!;
+        Assert.Equal(broadcast.Timeline.Read("source")!.FirstSegment, found.Timeline.Read("source")!.FirstSegment);
+        Assert.True(await RecordingNode.DemandMediaAsync(found, script) >= 100);
+    }
+
     private async Task<S3Case> OpenAsync() => (S3Case)await StorageCase.OpenAsync(StorageKind.S3, gateway);
 
     private sealed class BigFile : IDisposable
