@@ -162,6 +162,7 @@ public sealed class FleetTests(Browser browser, ITestOutputHelper output) : ICla
             // Two seconds, and what this machine does to players while all is well; where it loses probes by itself, its
             // seconds say little, and the bound is only that the players come back.
             Assert.True(worst < (isCalm ? 1 : 3) * (TimeSpan.FromSeconds(2) + calm), $"{what}: a player stood still for {worst}. {swarm.Fault}\n{fleet.RelayOutput}");
+            Assert.True(inPage < (isCalm ? 1 : 3) * (TimeSpan.FromSeconds(2) + calmPage), $"{what}: the page stood still for {inPage}.\n{fleet.RelayOutput}");
         }
 
         void Reached(string what, Stopwatch since)
