@@ -68,6 +68,36 @@ public sealed class LadderPlayerTests(Browser browser, OtherPlayers players, ITe
         Assert.Empty(page.Exceptions);
     }
 
+    /// <summary>The viewer's rung has nothing but gaps for a while: another one is played, and later this one again.</summary>
+    [Fact]
+    public async Task Page_EncoderOfItsRungStops_PlaysOnAndComesBackToIt()
+    {
+        using var directory = new TestDirectory();
+        var film = await FilmPublisher.EncodeAsync(directory, new FfmpegSource { Width = 640, Height = 360, HasContinuousTone = true }, 12, "-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "1000k");
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=180p@250k/ultrafast", "--Transcoding:HangTimeout=3s");
+        await using var publisher = FilmPublisher.Start(server.RtmpUrl("ridge"), film);
+        var viewer = await HlsViewer.TuneInAsync(server, "ridge");
+        await viewer.Rendition(viewer.Master.Variants.First(variant => variant.Uri.Contains("/180p/", StringComparison.Ordinal)).Uri).SegmentsAsync(2);
+        await using var page = await browser.OpenAsync($"{server.Origin}/c/ridge", OtherPlayers.Watch);
+        var network = await page.Page.Context.NewCDPSessionAsync(page.Page);
+        await network.SendAsync("Network.enable");
+        await ThrottleAsync(network, kilobitsPerSecond: 1200);
+        await page.UntilAsync("document.querySelector('video')?.videoHeight === 180", TimeSpan.FromSeconds(60));
+        await page.PlaysOnAsync(2, TimeSpan.FromSeconds(40));
+        await page.EvaluateAsync<bool>("(window.watch.begin(), true)");
+
+        var child = await LadderChild.NextAsync(server);
+        LadderChild.Signal(child, LadderChild.SigStop);
+        await LadderChild.NextAsync(server, child);
+        await page.PlaysOnAsync(8, TimeSpan.FromSeconds(60));
+        await page.UntilAsync("document.querySelector('video').videoHeight === 180", TimeSpan.FromSeconds(60));
+        await page.PlaysOnAsync(4, TimeSpan.FromSeconds(40));
+
+        output.WriteLine(await page.EvaluateAsync<string>("JSON.stringify({ ...window.watch, restarts: window.millrace.restarts, errors: window.millrace.errors })"));
+        Assert.Equal(1, page.Loads);
+        Assert.Empty(page.Exceptions);
+    }
+
     [Fact]
     public async Task Page_QualityChosenByHand_IsShown()
     {
