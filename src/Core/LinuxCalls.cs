@@ -37,6 +37,12 @@ public static unsafe partial class LinuxCalls
     private const int MessageNoSignal = 0x4000;
     private const int MessageMore = 0x8000;
     private const int ReadNoWait = 0x8;
+    private const uint MemoryCloseOnExec = 0x1;
+    private const int ProtectRead = 0x1;
+    private const int ProtectWrite = 0x2;
+    private const int MapShared = 0x1;
+    private const int KeepSize = 0x1;
+    private const int MakeHole = 0x2;
     private const int ShutdownBoth = 2;
     private const nuint SocketOutQueue = 0x5411;
 
@@ -99,6 +105,29 @@ public static unsafe partial class LinuxCalls
 
     /// <summary>Sends from a file without copying through this process. Does not move the file's own position.</summary>
     public static nint SendFile(int descriptor, nint file, long offset, int length) => sendfile(descriptor, (int)file, &offset, (nuint)length);
+
+    /// <summary>A file of memory without a name (memfd_create(2)), of length 0.</summary>
+    public static int MemoryFile()
+    {
+        fixed (byte* name = "millrace"u8)
+            return memfd_create(name, MemoryCloseOnExec);
+    }
+
+    /// <summary>Sets a file's length; what is new takes no room until it is written.</summary>
+    public static int Resize(int descriptor, long length) => ftruncate(descriptor, length);
+
+    /// <summary>Maps a run of a file to read and write it, shared; null on failure.</summary>
+    public static byte* Map(int descriptor, long offset, long length)
+    {
+        var address = mmap(null, (nuint)length, ProtectRead | ProtectWrite, MapShared, descriptor, offset);
+        return (nint)address == -1 ? null : (byte*)address;
+    }
+
+    /// <summary>Ends a mapping.</summary>
+    public static void Unmap(byte* address, long length) => _ = munmap(address, (nuint)length);
+
+    /// <summary>Takes the pages of a run out of a file, which keeps its length. Whoever else holds one of them keeps it as it is.</summary>
+    public static void PunchHole(int descriptor, long offset, long length) => _ = fallocate(descriptor, KeepSize | MakeHole, offset, length);
 
     /// <summary>Whether a byte of a file can be had without waiting for the disk; false also where the file system cannot tell.</summary>
     public static bool IsCached(nint file, long offset)
@@ -170,6 +199,21 @@ public static unsafe partial class LinuxCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendfile(int to, int from, long* offset, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int memfd_create(byte* name, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ftruncate(int descriptor, long length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial void* mmap(void* address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int munmap(void* address, nuint length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fallocate(int descriptor, int mode, long offset, long length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint preadv2(int descriptor, Slice* slices, int count, long offset, int flags);

@@ -28,6 +28,18 @@ public readonly struct SegmentBytes : IDisposable
         Length = length;
     }
 
+    /// <param name="body">Which is in memory.</param>
+    /// <param name="file">The same memory as a file; a reference to it is handed over.</param>
+    /// <param name="offset">Where in the file the run begins.</param>
+    /// <param name="from">Where in the body it does.</param>
+    /// <param name="length">Its bytes.</param>
+    internal SegmentBytes(RelayBody body, SafeFileHandle file, long offset, int from, int length)
+        : this(body, from, length)
+    {
+        File = file;
+        FileOffset = offset;
+    }
+
     internal SegmentBytes(SafeFileHandle file, long offset, int length)
     {
         File = file;
@@ -40,6 +52,9 @@ public readonly struct SegmentBytes : IDisposable
 
     /// <summary>The file that they are in, or null when they are in memory.</summary>
     public SafeFileHandle? File { get; }
+
+    /// <summary>The file is memory: no disk has to turn for it.</summary>
+    public bool IsMemoryFile => body is not null && File is not null;
 
     /// <summary>Where in the file they begin.</summary>
     public long FileOffset { get; }

@@ -36,7 +36,7 @@ internal sealed class Outgoing
     // Whoever reads fast gets no more in one go: 20 ms of a 1 Gbit/s link.
     private const int TurnBytes = 2 * 1024 * 1024;
 
-    // What is asked of the page cache at a time: it fills and empties in runs of this order.
+    // How far apart the page cache is asked whether it has a file: it fills and empties in runs of this order.
     private const int FileRunBytes = 512 * 1024;
 
     // Behind a head a chunk's.
@@ -161,6 +161,8 @@ internal sealed class Outgoing
     private unsafe PushResult PushTurn(int descriptor, LinuxCalls.Slice* slices)
     {
         var end = Pushed + TurnBytes;
+        // What the page cache had in an earlier turn may be gone.
+        var near = 0;
         while (true)
         {
             if (!hasPiece && from < to)
@@ -169,6 +171,7 @@ internal sealed class Outgoing
                 {
                     case BodyTurn.Ready:
                         Take(next);
+                        near = 0;
                         break;
                     case BodyTurn.Cold:
                         return PushResult.Cold;
@@ -194,12 +197,12 @@ internal sealed class Outgoing
             }
             else if (hasPiece)
             {
-                var run = Math.Min(FileRunBytes, piece.Length - pieceDone);
-                var file = piece.File!.DangerousGetHandle();
-                var offset = piece.FileOffset + pieceDone;
-                if (!LinuxCalls.IsCached(file, offset) || !LinuxCalls.IsCached(file, offset + run - 1))
+                // A call for each turn and not for each run: the end of each is a packet that is not full.
+                if (pieceDone >= near)
+                    near = pieceDone + NearBytes();
+                if (pieceDone >= near)
                     return PushResult.Cold;
-                result = SendFile(descriptor, run);
+                result = SendFile(descriptor, near - pieceDone);
             }
             else
             {
@@ -210,6 +213,25 @@ internal sealed class Outgoing
             if (Pushed >= end)
                 return PushResult.Paused;
         }
+    }
+
+    /// <summary>Bytes of the piece in its file that can be had without waiting for the disk: at most a turn's.</summary>
+    private int NearBytes()
+    {
+        var most = Math.Min(TurnBytes, piece.Length - pieceDone);
+        if (piece.IsMemoryFile)
+            return most;
+        var file = piece.File!.DangerousGetHandle();
+        var offset = piece.FileOffset + pieceDone;
+        var near = 0;
+        while (near < most && (near > 0 || LinuxCalls.IsCached(file, offset)))
+        {
+            var run = Math.Min(FileRunBytes, most - near);
+            if (!LinuxCalls.IsCached(file, offset + near + run - 1))
+                break;
+            near += run;
+        }
+        return near;
     }
 
     private unsafe PushResult SendMemory(int descriptor, LinuxCalls.Slice* slices)

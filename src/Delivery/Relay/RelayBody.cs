@@ -4,15 +4,20 @@ namespace Millrace.Delivery.Relay;
 
 /// <summary>
 /// The bytes of one answer: appended by the one who fetches, read by any number of others meanwhile. Lies in pooled blocks
-/// outside the collector's heap, or in an array of its own when it is small. Counted by <see cref="RelayMemory"/> until the
+/// outside the collector's heap, in one range that sockets take without a copy when it is known to be large, or in an array of
+/// its own when it is small. Counted by <see cref="RelayMemory"/> until the
 /// last reference is released; the maker has the first.
 /// </summary>
 internal sealed class RelayBody : IMediaBody
 {
+    // From here on a socket takes a file's bytes for less than memory's (docs/measurements.md).
+    private const int FileFromBytes = 64 * 1024;
+
     private readonly RelayMemory memory;
     private readonly Lock gate = new();
     private readonly List<MediaBlock> blocks = [];
     private readonly byte[]? small;
+    private readonly SendableMemory.Range? large;
     private readonly long expected;
     private TaskCompletionSource? progress;
     private long length;
@@ -31,6 +36,10 @@ internal sealed class RelayBody : IMediaBody
         {
             small = expected == 0 ? [] : GC.AllocateUninitializedArray<byte>((int)expected);
             memory.Add(small.Length);
+        }
+        else if (expected is { } length)
+        {
+            large = memory.TryRentWhole(length);
         }
     }
 
@@ -66,6 +75,8 @@ internal sealed class RelayBody : IMediaBody
             return small.AsMemory((int)length);
         if (length >= expected)
             return default;
+        if (large is not null)
+            return large.Memory[(int)length..];
         var used = (int)(length % RelayMemory.BlockBytes);
         if (used == 0)
         {
@@ -93,6 +104,8 @@ internal sealed class RelayBody : IMediaBody
             return default;
         if (small is not null)
             return small.AsMemory((int)position, (int)there);
+        if (large is not null)
+            return large.Memory.Slice((int)position, (int)there);
         MediaBlock block;
         lock (gate)
             block = blocks[(int)(position / RelayMemory.BlockBytes)];
@@ -109,7 +122,7 @@ internal sealed class RelayBody : IMediaBody
         lock (gate)
         {
             var there = small is null ? Math.Min(length, to) - from : 0;
-            piece = there > 0 ? new SegmentBytes(this, from, (int)there) : default;
+            piece = there > 0 ? Piece(from, (int)there, prefersFile) : default;
             return there > 0 ? BodyTurn.Ready : state switch
             {
                 State.Complete => BodyTurn.Done,
@@ -117,6 +130,23 @@ internal sealed class RelayBody : IMediaBody
                 _ => BodyTurn.Later,
             };
         }
+    }
+
+    private SegmentBytes Piece(int from, int count, bool prefersFile)
+    {
+        if (large is null || !prefersFile || count < FileFromBytes)
+            return new SegmentBytes(this, from, count);
+        var added = false;
+        try
+        {
+            large.File.DangerousAddRef(ref added);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The relay has stopped; the memory is there still.
+            return new SegmentBytes(this, from, count);
+        }
+        return new SegmentBytes(this, large.File, large.Offset + from, from, count);
     }
 
     /// <inheritdoc/>
@@ -168,6 +198,11 @@ internal sealed class RelayBody : IMediaBody
             return;
         if (small is not null)
             memory.Remove(small.Length);
+        if (large is not null)
+        {
+            memory.Remove(length);
+            large.Return();
+        }
         foreach (var block in blocks)
             memory.Return(block);
         blocks.Clear();
@@ -176,6 +211,8 @@ internal sealed class RelayBody : IMediaBody
     private void Change(int count, State now)
     {
         TaskCompletionSource? waiting;
+        if (large is not null)
+            memory.Add(count);
         lock (gate)
         {
             Volatile.Write(ref length, length + count);

@@ -135,7 +135,7 @@ public sealed class RelayEndpoint
         {
             // Looked at first: what it says about bytes that are not there yet would be out of date afterwards.
             var (isComplete, isFailed) = (body.IsComplete, body.IsFailed);
-            var piece = body.At(from, to);
+            var piece = body.At(from, Math.Min(to, from + RelayMemory.BlockBytes));
             if (!piece.IsEmpty)
             {
                 writer.Write(piece.Span);

@@ -3,7 +3,7 @@ using Millrace.Core;
 namespace Millrace.Delivery.Relay;
 
 /// <summary>The memory of all bodies of a relay: where it comes from, and how much of it is in use. Thread-safe.</summary>
-internal sealed class RelayMemory
+internal sealed class RelayMemory : IDisposable
 {
     /// <summary>
     /// Bytes of a block. A part of 30 KB fills two, and half a block is lost at an object's end: a small share of a segment,
@@ -15,12 +15,13 @@ internal sealed class RelayMemory
     public const int SmallBytes = 8 * 1024;
 
     private readonly MediaBlockPool pool;
+    private readonly SendableMemory sendable = new();
     private long used;
 
     /// <param name="maxFreeBytes">Most bytes kept for reuse.</param>
     public RelayMemory(long maxFreeBytes) => pool = new MediaBlockPool(maxFreeBytes, BlockBytes);
 
-    /// <summary>Bytes in use: blocks count whole.</summary>
+    /// <summary>Bytes in use: blocks count whole, of a large body what has come.</summary>
     public long UsedBytes => Volatile.Read(ref used);
 
     public MediaBlock Rent()
@@ -29,19 +30,26 @@ internal sealed class RelayMemory
         return pool.Rent(BlockBytes);
     }
 
+    /// <summary>Memory for a whole body of that length that sockets take without a copy, not counted; null when it is too small for that.</summary>
+    public SendableMemory.Range? TryRentWhole(long length) =>
+        length is >= SendableMemory.MinBytes and <= int.MaxValue ? sendable.TryRent((int)length) : null;
+
     public void Return(MediaBlock block)
     {
         block.Release();
         Remove(BlockBytes);
     }
 
-    public void Add(int bytes)
+    /// <summary>Nobody asks for memory any more; bodies that are still used stay as they are.</summary>
+    public void Dispose() => sendable.Dispose();
+
+    public void Add(long bytes)
     {
         Interlocked.Add(ref used, bytes);
         RelayMetrics.AddMemory(bytes);
     }
 
-    public void Remove(int bytes)
+    public void Remove(long bytes)
     {
         Interlocked.Add(ref used, -bytes);
         RelayMetrics.AddMemory(-bytes);

@@ -106,6 +106,7 @@ public sealed class RelayNode : IAsyncDisposable
             await disk.DisposeAsync();
         http.Dispose();
         stop.Dispose();
+        Memory.Dispose();
     }
 
     private async Task SweepAsync()

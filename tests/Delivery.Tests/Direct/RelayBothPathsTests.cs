@@ -131,7 +131,7 @@ public sealed class RelayBothPathsTests
                     request.Respond(200, "<MPD/>", "no-cache", ("ETag", "\"m\""), ("Content-Type", "application/dash+xml"));
                     break;
                 case "7.m4s":
-                    request.Respond(200, Bytes(100_000), TestRelay.Immutable, ("ETag", "\"1\""), ("Content-Type", "video/mp4"), ("Date", "Sun, 22 Nov 2026 19:59:59 GMT"));
+                    request.Respond(200, Bytes(150_000), TestRelay.Immutable, ("ETag", "\"1\""), ("Content-Type", "video/mp4"), ("Date", "Sun, 22 Nov 2026 19:59:59 GMT"));
                     break;
                 case "7.0.m4s":
                     request.Respond(200, Bytes(20_000), TestRelay.Immutable, ("ETag", "\"1\""), ("Content-Type", "video/mp4"), ("Age", "5"));

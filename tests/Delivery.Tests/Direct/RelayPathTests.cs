@@ -16,7 +16,7 @@ public abstract class RelayPathTests
         await using var relay = new TestRelay();
         await using var paths = await TwoPaths.StartAsync(relay);
         using var client = await ConnectAsync(paths);
-        var sizes = (int[])[0, 1, 8000, 8200, 70_000];
+        var sizes = (int[])[0, 1, 8000, 8200, 70_000, 131_072, 3_000_001];
         for (var i = 0; i < sizes.Length; i++)
         {
             await client.SendAsync(Get($"{i}.m4s"));
@@ -181,6 +181,33 @@ public abstract class RelayPathTests
         foreach (var client in clients)
             client.Dispose();
         Assert.Equal(0, paths.Kestrels);
+    }
+
+    /// <summary>A socket reads what it was given until its peer has it; by then the relay may have dropped the body and fetched another.</summary>
+    [Fact]
+    public async Task Body_ThatIsDroppedWhileTheSocketHasIt_ArrivesUnchanged()
+    {
+        const int Size = 400_000;
+        await using var relay = new TestRelay();
+        await using var paths = await TwoPaths.StartAsync(relay);
+        using var client = await ConnectAsync(paths);
+        await client.SendAsync(Get("8.m4s"));
+        (await relay.Parents.RequestAsync(0)).Respond(200, Bytes(Size), TestRelay.Immutable);
+        // All of it is on its way, and the client takes nothing yet.
+        await client.ReadAsync(1);
+        await relay.IdleAsync();
+        relay.Node.Purge("/b/");
+        await WaitAsync(() => relay.Node.Memory.UsedBytes == 0);
+        for (var i = 1; i < 4; i++)
+        {
+            using var other = await ConnectAsync(paths);
+            await other.SendAsync(Get($"{i}.bin", "Connection: close\r\n"));
+            (await relay.Parents.RequestAsync(i)).Respond(200, new byte[Size], TestRelay.Immutable);
+            await other.ReadToEndAsync();
+        }
+        var head = await client.ReadHeadAsync();
+        Assert.Contains("Content-Length: 400000", head, StringComparison.Ordinal);
+        Assert.Equal(Bytes(Size), await client.ReadAsync(Size));
     }
 
     private static byte[] Get(string name, string fields = "") => Encoding.ASCII.GetBytes($"GET {TestRelay.Base}{name} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
