@@ -238,7 +238,9 @@ public class WaitTests
     [Fact]
     public void Read_TwelveHoursOfSegments_CostsTheSameAsAMinute()
     {
-        var broadcast = new ScriptedBroadcast().Begin().Segments(30);
+        var broadcast = new ScriptedBroadcast().Begin().Segments(29);
+        // The first read of a process makes more than a snapshot.
+        BytesOfARead(broadcast);
         var minute = BytesOfARead(broadcast);
         broadcast.Segments(21_569);
 
