@@ -2,6 +2,7 @@ using Millrace.Core;
 using Millrace.Delivery.Previews;
 using Millrace.Media;
 using Millrace.Packaging;
+using Millrace.Push;
 using Millrace.Timeline;
 
 namespace Millrace.Delivery;
@@ -59,6 +60,7 @@ public sealed class OriginBroadcast : IBroadcastSink
             Archive = archive.Of(Directory);
         }
         Timeline = new BroadcastTimeline(new TimelineContract(target, opened.Contract.PartTarget));
+        Story = opened.IsPushed ? new PushedStory() : null;
         Journal = new Journal(spooler, Directory);
         if (Archive is not null)
             Archive.JournalGood = () => Journal.Good;
@@ -111,6 +113,9 @@ public sealed class OriginBroadcast : IBroadcastSink
     }
 
     internal JournalRecord.Opened Opened { get; }
+
+    /// <summary>Of a pushed broadcast, what has been told of it; else null.</summary>
+    internal PushedStory? Story { get; }
 
     /// <summary>Where its files are.</summary>
     internal string Directory { get; }
@@ -195,7 +200,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <inheritdoc/>
     public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)
     {
-        Timeline.SetInit(rendition, format, init);
+        TellInit(rendition, format, init);
         Journal.Add(new JournalRecord.InitSet(rendition, format, init));
     }
 
@@ -402,6 +407,92 @@ public sealed class OriginBroadcast : IBroadcastSink
         announced = [.. period.Renditions];
         Volatile.Write(ref renditions, all);
         Timeline.BeginPeriod(period);
+        Story?.Add(period, Timeline.Read().Periods[^1].WallClock);
+    }
+
+    /// <summary>A derived rendition's encoder begins, in the timeline.</summary>
+    internal void TellInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)
+    {
+        Timeline.SetInit(rendition, format, init);
+        Story?.Add(new PushInit(Story.Period, rendition, format, init), Timeline.Read(current[rendition].Name)!.NextSegment);
+    }
+
+    /// <summary>Where the open period ends here, for a pusher that goes on behind it. The owner only.</summary>
+    /// <param name="places">What comes next in each rendition.</param>
+    internal PushResume ReadEnd(IReadOnlyList<PushPlace> places)
+    {
+        var first = newestBegun + 1;
+        foreach (var rendition in Timeline.Read().Renditions)
+            first = Math.Max(first, rendition.NextSegment);
+        var tails = new RenditionTail[current.Length];
+        for (var i = 0; i < tails.Length; i++)
+        {
+            var known = Timeline.Read(current[i].Name)!;
+            var delay = known.PresentationDelay;
+            var told = new List<TailSegment>(PushLimits.MaxTailSegments);
+            foreach (var segment in known.Segments.AsSpan()[^Math.Min(known.Segments.Count, PushLimits.MaxTailSegments - 1)..])
+            {
+                if (segment.Track == known.Track)
+                    told.Add(new TailSegment(segment.Start with { Ticks = segment.Start.Ticks - delay }, segment.Duration.Ticks, segment.IsIndependent, segment.Parts.Length));
+            }
+            var next = known.NextSegment;
+            if (places[i].Part > 0 && current[i].Running() is var (start, end, isIndependent))
+            {
+                told.Add(new TailSegment(start, (end - start).Ticks, isIndependent, places[i].Part));
+                next++;
+            }
+            tails[i] = new RenditionTail(next, delay, told);
+            first = Math.Max(first, next);
+        }
+        return new PushResume(Timeline.Read().PeriodCount - 1, first, tails);
+    }
+
+    /// <summary>
+    /// Another pusher goes on: the open period ends as at the origin that has most of it. What this one has as well is complete, what
+    /// it lacks is a gap, and so is a segment of which it lacks the end: nowhere does its name mean other bytes. A period follows, or the end.
+    /// </summary>
+    internal void Resume(PushResume at, IReadOnlyList<PushPlace> places)
+    {
+        for (var i = 0; i < current.Length; i++)
+        {
+            var tail = at.Renditions[i];
+            var place = places[i];
+            LoseOthers(current[i], tail);
+            if (place.Segment >= tail.NextSegment && place.Part > 0)
+            {
+                Timeline.Abandon(i);
+                current[i].Abandon();
+            }
+            for (var number = place.Segment; number < tail.NextSegment; number++)
+            {
+                var segment = tail[number];
+                var isWhole = number == place.Segment && place.Part > 0 && place.Part == segment.Parts;
+                if (!isWhole)
+                {
+                    Timeline.Abandon(i);
+                    current[i].Abandon();
+                }
+                EndSegment(new SegmentDescription(
+                    i, number, segment.Start, segment.Start with { Ticks = segment.DurationTicks }, isWhole && segment.IsIndependent, !isWhole));
+            }
+        }
+        isRecovered = true;
+        Suspend();
+    }
+
+    /// <summary>Of the last segments, those that this origin has otherwise than the one that has most, or alone, are gaps.</summary>
+    private void LoseOthers(RenditionMedia media, RenditionTail tail)
+    {
+        foreach (var segment in Timeline.Read(media.Name)!.Segments.AsSpan().ToArray())
+        {
+            if (segment.Number < tail.FirstTold || segment.IsGap)
+                continue;
+            if (segment.Number < tail.NextSegment && tail[segment.Number] is var told && told.Parts == segment.Parts.Length && told.DurationTicks == segment.Duration.Ticks)
+                continue;
+            Timeline.Lose(media.Name, segment.Number);
+            media.Forget(segment.Number);
+            Journal.Add(new JournalRecord.Lost(media.Name, segment.Number));
+        }
     }
 
     /// <summary>The open period's rendition of that index, or null. The owner only.</summary>
@@ -417,6 +508,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal void Restore(TimelineState state, NewRendition[] open, OriginState origin)
     {
         Timeline.Restore(state);
+        Story?.Forget(Timeline.Read().PeriodCount);
         var all = new RenditionMedia[state.Renditions.Count];
         for (var i = 0; i < all.Length; i++)
         {

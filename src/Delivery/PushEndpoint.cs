@@ -15,7 +15,7 @@ using Millrace.Push;
 namespace Millrace.Delivery;
 
 /// <summary>
-/// The origin's receiving side of HTTP: <c>GET</c> and <c>POST /push/{channel}/{broadcast}</c>, <c>DELETE /push/{broadcast}</c>
+/// The origin's receiving side of HTTP: <c>GET</c> and <c>POST /push/{channel}/{broadcast}</c>, <c>POST /push/{channel}</c>, <c>DELETE /push/{broadcast}</c>
 /// (docs/push.md). There only when there is a secret. Nothing of it is ever cached.
 /// </summary>
 public sealed class PushEndpoint
@@ -49,6 +49,7 @@ public sealed class PushEndpoint
             return;
         routes.MapMethods("/push/{channel}/{broadcast}", [HttpMethods.Get, HttpMethods.Post, HttpMethods.Put], InvokeAsync);
         routes.MapDelete("/push/{broadcast}", InvokeAsync);
+        routes.MapPost("/push/{channel}", InvokeAsync);
     }
 
     private async Task InvokeAsync(HttpContext context)
@@ -79,6 +80,14 @@ public sealed class PushEndpoint
             return;
         if (result.Status is not (StatusCodes.Status200OK or StatusCodes.Status404NotFound))
             Report(context, result);
+        if (result.Story is var (id, frames))
+        {
+            response.Headers.ContentLocation = $"{context.Request.Path}/{id}";
+            response.ContentType = PushLimits.MediaType;
+            response.ContentLength = frames.Length;
+            await response.BodyWriter.WriteAsync(frames, context.RequestAborted);
+            return;
+        }
         var body = result.Position?.ToJson() ?? Encoding.UTF8.GetBytes(result.Reason + "\n");
         response.ContentType = result.Position is null ? "text/plain; charset=utf-8" : MediaTypeNames.Application.Json;
         response.ContentLength = body.Length;
@@ -92,6 +101,8 @@ public sealed class PushEndpoint
             return new PushReply(StatusCodes.Status401Unauthorized, null, "The secret is missing or wrong.");
 
         // 2. What about.
+        if (!context.Request.RouteValues.ContainsKey("broadcast"))
+            return await TakeOverAsync(context);
         if (!BroadcastId.TryParse(context.Request.RouteValues["broadcast"] as string, out var broadcast))
             return new PushReply(StatusCodes.Status400BadRequest, null, "This is no broadcast's id.");
         if (HttpMethods.IsDelete(context.Request.Method))
@@ -110,6 +121,11 @@ public sealed class PushEndpoint
             rate.MinDataRate = null;
         return await receiver.ReceiveAsync(channel, broadcast, context.Request.BodyReader, context.RequestAborted);
     }
+
+    private async Task<PushReply> TakeOverAsync(HttpContext context) =>
+        !ChannelName.TryParse(context.Request.RouteValues["channel"] as string, out var channel)
+            ? new PushReply(StatusCodes.Status400BadRequest, null, ChannelName.Rule + ".")
+            : await receiver.TakeOverAsync(channel, context.Request.BodyReader, context.RequestAborted);
 
     private PushReply TakeDown(BroadcastId broadcast)
     {

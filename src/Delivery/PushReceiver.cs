@@ -11,7 +11,11 @@ namespace Millrace.Delivery;
 /// <param name="Status">Of HTTP.</param>
 /// <param name="Position">Where the broadcast is here; with 200 and 409.</param>
 /// <param name="Reason">A sentence for the pusher; empty with a position.</param>
-internal readonly record struct PushReply(int Status, PushPosition? Position, string Reason);
+internal readonly record struct PushReply(int Status, PushPosition? Position, string Reason)
+{
+    /// <summary>A broadcast that is taken over, and all that is to be known of it; else null.</summary>
+    public (BroadcastId Id, byte[] Frames)? Story { get; init; }
+}
 
 /// <summary>Reads one request's body: frames, and what they do to a broadcast. Knows HTTP's status codes and nothing else of it.</summary>
 internal sealed class PushReceiver
@@ -39,6 +43,47 @@ internal sealed class PushReceiver
         var (found, refusal) = broadcasts.Find(channel, id);
         found?.Hear();
         return found is not null ? new PushReply(StatusCodes.Status200OK, found.Position, "") : Refuse(refusal);
+    }
+
+    /// <summary>Gives what is on air of a channel to another pusher: no frame of the one before is taken any more.</summary>
+    public async Task<PushReply> TakeOverAsync(ChannelName channel, PipeReader body, CancellationToken cancellation)
+    {
+        using var limit = new CancellationTokenSource(Patience, time);
+        using var replaced = new CancellationTokenSource();
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, replaced.Token, cancellation);
+        try
+        {
+            var read = await body.ReadAtLeastAsync(PushFrameWriter.PreambleBytes, all.Token);
+            var status = TryReadPreamble(read.Buffer, out var nonce);
+            body.AdvanceTo(read.Buffer.End);
+            if (status != OperationStatus.Done || nonce > uint.MaxValue)
+                return new PushReply(StatusCodes.Status400BadRequest, null, "The body is a preamble, with 32 bits in the lower half of its generation.");
+            var (found, refusal) = broadcasts.FindOnAir(channel);
+            if (found is null)
+                return Refuse(refusal);
+            await found.EnterAsync(replaced, all.Token);
+            try
+            {
+                found.Hear();
+                if (found.Broadcast.IsEnded)
+                    return Refuse(PushRefusal.None);
+                return new PushReply(StatusCodes.Status200OK, null, "") { Story = (found.Broadcast.Id, found.TakeOver((uint)nonce)) };
+            }
+            finally
+            {
+                found.Leave(replaced);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return new PushReply(StatusCodes.Status503ServiceUnavailable, null, "A later request of the same broadcast goes on.");
+        }
+    }
+
+    private static OperationStatus TryReadPreamble(ReadOnlySequence<byte> buffer, out ulong generation)
+    {
+        var input = new SequenceReader<byte>(buffer);
+        return PushFrameReader.TryReadPreamble(ref input, out generation);
     }
 
     /// <summary>Takes a body in to its end, or to the first frame that cannot be taken.</summary>
@@ -72,6 +117,7 @@ internal sealed class PushReceiver
         PushRefusal.Leaving => new PushReply(StatusCodes.Status503ServiceUnavailable, null, "What was here of the broadcast is being deleted."),
         PushRefusal.Superseded => new PushReply(StatusCodes.Status410Gone, null, "The channel has a newer broadcast."),
         PushRefusal.AnothersBroadcast => new PushReply(StatusCodes.Status403Forbidden, null, "This is not a broadcast of yours."),
+        PushRefusal.TakenOver => new PushReply(StatusCodes.Status423Locked, null, "Another ingest node goes on with the broadcast."),
         PushRefusal.OtherContract => new PushReply(StatusCodes.Status403Forbidden, null, "The broadcast is open under another contract."),
         _ => new PushReply(StatusCodes.Status503ServiceUnavailable, null, "Too many broadcasts are pushed here."),
     };
@@ -83,6 +129,7 @@ internal sealed class PushReceiver
     {
         private readonly MediaArena arena = new(receiver.pool);
         private PushedBroadcast? broadcast;
+        private ulong generation;
 
         public async Task<PushReply> RunAsync(CancellationToken cancellation)
         {
@@ -118,7 +165,7 @@ internal sealed class PushReceiver
             arena.Dispose();
         }
 
-        private static OperationStatus TryRead(
+        private OperationStatus TryRead(
             ReadOnlySequence<byte> buffer, ref bool isBegun, out PushFrame? frame, out string? fault, out SequencePosition used)
         {
             frame = null;
@@ -131,7 +178,7 @@ internal sealed class PushReceiver
             }
             else
             {
-                status = PushFrameReader.TryReadPreamble(ref input);
+                status = PushFrameReader.TryReadPreamble(ref input, out generation);
                 isBegun = status == OperationStatus.Done;
                 fault = "The request does not begin as this protocol's first version does.";
             }
@@ -149,15 +196,16 @@ internal sealed class PushReceiver
                     return Fail("A broadcast is opened once in a request.");
                 broadcast?.Leave(replaced);
                 broadcast = null;
-                var (opened, refusal) = receiver.broadcasts.Open(channel, id, open);
+                var (opened, refusal) = receiver.broadcasts.Open(channel, id, open, generation);
                 return opened is null ? Refuse(refusal) : await EnterAsync(opened, cancellation);
             }
             if (broadcast is null)
             {
-                var (found, refusal) = receiver.broadcasts.Find(channel, id);
+                var (found, refusal) = receiver.broadcasts.Find(channel, id, generation);
                 if (found is null)
                     return Refuse(refusal);
-                await EnterAsync(found, cancellation);
+                if (await EnterAsync(found, cancellation) is { } late)
+                    return late;
             }
 
             // Of the pusher and not of the broadcast.
@@ -197,7 +245,8 @@ internal sealed class PushReceiver
             await entered.EnterAsync(replaced, cancellation);
             broadcast = entered;
             broadcast.Hear();
-            return null;
+            // It may have been taken over while this request waited.
+            return broadcast.Admit(generation) ? null : Refuse(PushRefusal.TakenOver);
         }
 
         /// <summary>Reads a part's bytes. Memory follows what has come.</summary>

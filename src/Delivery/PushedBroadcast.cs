@@ -40,6 +40,7 @@ internal sealed class PushedBroadcast
     private long allowance;
     private long countedAt;
     private long heardAt;
+    private ulong generation;
 
     public PushedBroadcast(OriginBroadcast broadcast, long maxBitrate, TimeProvider time)
         : this(broadcast, new PushCursor(), maxBitrate, time)
@@ -93,6 +94,26 @@ internal sealed class PushedBroadcast
         }
     }
 
+    /// <summary>The pusher whose frames are taken: those of one with a smaller number are refused. Any thread.</summary>
+    public ulong Generation => Volatile.Read(ref generation);
+
+    /// <summary>Lets a pusher in, unless another one has taken the broadcast over from it. In turn only, or before anybody else knows of it.</summary>
+    public bool Admit(ulong pusher)
+    {
+        if (pusher < generation)
+            return false;
+        Volatile.Write(ref generation, pusher);
+        return true;
+    }
+
+    /// <summary>Another pusher takes it over: all that it has to know. In turn only.</summary>
+    /// <param name="nonce">What tells it from any other that does the same: 32 bits.</param>
+    public byte[] TakeOver(uint nonce)
+    {
+        Volatile.Write(ref generation, (((generation >> 32) + 1) << 32) | nonce);
+        return broadcast.Story!.Tell(broadcast, generation, broadcast.ReadEnd(cursor.Read().Renditions));
+    }
+
     /// <summary>Nothing was heard of it for too long; it may be opened anew.</summary>
     public bool IsLost { get; set; }
 
@@ -144,6 +165,13 @@ internal sealed class PushedBroadcast
                     fault = "A part is not on its track's timescale.";
                 else if (segmentBytes[part.Rendition] > MaxSegmentBytes - bytes)
                     fault = $"A segment has more than {MaxSegmentBytes} bytes.";
+                break;
+            case PushResume resume:
+                for (var i = 0; i < resume.Renditions.Count && fault is null; i++)
+                {
+                    if (resume.Renditions[i].Segments is [var told, ..] && !IsOnTimescale(i, told.Start))
+                        fault = "A period's end is not on its track's timescale.";
+                }
                 break;
             case PushInit init:
                 if (init.Format.Kind != formats[init.Rendition].Kind)
@@ -238,6 +266,11 @@ internal sealed class PushedBroadcast
                 break;
             case PushJoin join:
                 broadcast.JoinAt(join.Segment, [.. join.Renditions]);
+                break;
+            case PushResume resume:
+                isWaiting = false;
+                Array.Clear(segmentBytes);
+                broadcast.Resume(resume, cursor.Read().Renditions);
                 break;
             case PushSuspend:
                 isWaiting = false;

@@ -94,10 +94,26 @@ public sealed class PushedBroadcasts : IDisposable
     }
 
     /// <summary>The broadcast of that id, or why it cannot be pushed to: null and None when it is not known.</summary>
-    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) Find(ChannelName channel, BroadcastId id)
+    /// <param name="channel">Whose it is.</param>
+    /// <param name="id">Its id.</param>
+    /// <param name="generation">Which pusher asks.</param>
+    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) Find(ChannelName channel, BroadcastId id, ulong generation = ulong.MaxValue)
     {
         lock (gate)
-            return FindLocked(channel, id);
+            return FindLocked(channel, id, generation);
+    }
+
+    /// <summary>What is pushed here of a channel and on air, for another pusher to take over; null and None when nothing is.</summary>
+    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) FindOnAir(ChannelName channel)
+    {
+        lock (gate)
+        {
+            if (store.FindNewest(channel.Value) is not { IsEnded: false } newest)
+                return (null, PushRefusal.None);
+            // One that nothing was told of yet begins as well elsewhere.
+            return !known.TryGetValue(newest.Id.Value, out var pushed) ? (null, PushRefusal.AnothersBroadcast)
+                : newest.Timeline.Read().Periods.Count == 0 ? (null, PushRefusal.None) : (pushed, PushRefusal.None);
+        }
     }
 
     /// <summary>Its pusher has nothing more of it.</summary>
@@ -108,12 +124,12 @@ public sealed class PushedBroadcasts : IDisposable
     }
 
     /// <summary>Opens a broadcast, or finds the one that is open already.</summary>
-    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) Open(ChannelName channel, BroadcastId id, PushOpen open)
+    internal (PushedBroadcast? Broadcast, PushRefusal Refusal) Open(ChannelName channel, BroadcastId id, PushOpen open, ulong generation = 0)
     {
         lock (gate)
         {
             // 1. It is here: the same one goes on, unless it is to begin anew.
-            var (here, refusal) = FindLocked(channel, id);
+            var (here, refusal) = FindLocked(channel, id, generation);
             // It ended here because nothing was heard of it for too long; the pusher knows better.
             if (refusal == PushRefusal.Ended && open.IsAnew)
                 store.Delete(id);
@@ -137,13 +153,14 @@ public sealed class PushedBroadcasts : IDisposable
             }
             var opened = store.OpenPushed(channel, id, open.Contract, open.StartedAt);
             var pushed = new PushedBroadcast(opened, options.MaxBitrate, time);
+            pushed.Admit(generation);
             known.Add(id.Value, pushed);
             logger.PushOpened(channel.Value, id.Value);
             return (pushed, PushRefusal.None);
         }
     }
 
-    private (PushedBroadcast? Broadcast, PushRefusal Refusal) FindLocked(ChannelName channel, BroadcastId id)
+    private (PushedBroadcast? Broadcast, PushRefusal Refusal) FindLocked(ChannelName channel, BroadcastId id, ulong generation)
     {
         if (takenDown.Contains(id.Value))
             return (null, PushRefusal.TakenDown);
@@ -153,6 +170,8 @@ public sealed class PushedBroadcasts : IDisposable
         {
             if (found.Broadcast.Channel != channel)
                 return (null, PushRefusal.AnothersBroadcast);
+            if (generation < found.Generation)
+                return (null, PushRefusal.TakenOver);
             return found.IsLost ? (null, PushRefusal.None) : (found, PushRefusal.None);
         }
         // What has ended in an earlier run stays as it is. An id that is here from somewhere else is not the pusher's.
@@ -191,6 +210,8 @@ internal enum PushRefusal
     AnothersBroadcast,
     /// <summary>The channel has a newer broadcast.</summary>
     Superseded,
+    /// <summary>Another pusher has taken the broadcast over.</summary>
+    TakenOver,
     /// <summary>The broadcast is open under other promises.</summary>
     OtherContract,
     /// <summary>Too many broadcasts are pushed here.</summary>

@@ -89,6 +89,26 @@ internal sealed class RenditionMedia
         }
     }
 
+    /// <summary>The running segment, or null: where it begins and ends so far, and whether it begins with a random access point.</summary>
+    public (MediaTime Start, MediaTime End, bool IsIndependent)? Running()
+    {
+        lock (gate)
+            return segments.Count > 0 && segments[^1] is { IsComplete: false } last ? (last.Start, last.End, last.IsIndependent) : null;
+    }
+
+    /// <summary>The running segment goes, for good: nobody will complete it.</summary>
+    public void Abandon()
+    {
+        lock (gate)
+        {
+            if (segments.Count == 0 || segments[^1] is not { IsComplete: false } last)
+                return;
+            Drop(last);
+            segments.RemoveAt(segments.Count - 1);
+            memoryFrom = Math.Min(memoryFrom, segments.Count);
+        }
+    }
+
     /// <summary>
     /// Complete segments go to the spool, older ones leave memory, and those that are further back than
     /// <paramref name="keep"/> of media leave altogether.

@@ -79,6 +79,9 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
     /// <summary>Parts so far.</summary>
     public int Parts => running?.Count ?? partEnds.Length;
 
+    /// <summary>It begins with a random access point; of one that runs.</summary>
+    public bool IsIndependent => running is [{ IsIndependent: true }, ..];
+
     /// <summary>No part comes any more.</summary>
     public bool IsComplete { get; private set; }
 

@@ -14,6 +14,8 @@ public sealed class BroadcastDirectory : IDisposable
 {
     private readonly Lock gate = new();
     private readonly Dictionary<ChannelName, Entry> entries = [];
+    private readonly Dictionary<ChannelName, Task> preparing = [];
+    private readonly CancellationTokenSource stop = new();
     private readonly IngestOptions ingest;
     private readonly PackagingOptions packaging;
     private readonly IBroadcastSinkFactory sinks;
@@ -75,6 +77,44 @@ public sealed class BroadcastDirectory : IDisposable
     /// <summary>What is wrong with a broadcast of that health, measured by this node's options.</summary>
     public IReadOnlyList<HealthProblem> FindProblems(BroadcastHealth health) => HealthProblem.Find(health, ingest, packaging, time.GetUtcNow());
 
+    /// <summary>
+    /// Before <see cref="Publish"/>: a broadcast of the channel that another node had, or this one before it was killed, becomes this
+    /// node's, so that the publisher goes on with it. Waits for the origins' answer where they are elsewhere; else it ends at once.
+    /// </summary>
+    public async Task PrepareAsync(ChannelName channel, CancellationToken cancellation)
+    {
+        TaskCompletionSource? own = null;
+        Task? others;
+        lock (gate)
+        {
+            if (stopped || entries.ContainsKey(channel) || ingest.ReconnectGrace == TimeSpan.Zero)
+                return;
+            if (!preparing.TryGetValue(channel, out others))
+                preparing.Add(channel, (own = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task);
+        }
+        // Two publishers of a channel must not take it from each other: the second one waits for the first.
+        if (own is null)
+        {
+            await others!.WaitAsync(cancellation).ConfigureAwait(false);
+            return;
+        }
+        try
+        {
+            if (await sinks.TakeOverAsync(channel, stop.Token).ConfigureAwait(false) is { } found)
+                Adopt(found);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The node stops, and says so to whoever publishes.
+        }
+        finally
+        {
+            lock (gate)
+                preparing.Remove(channel);
+            own.TrySetResult();
+        }
+    }
+
     /// <summary>Lets an admitted publisher onto its channel, or says why not.</summary>
     /// <param name="channel">The channel that <see cref="Admission"/> found.</param>
     /// <param name="onEvicted">
@@ -132,10 +172,13 @@ public sealed class BroadcastDirectory : IDisposable
         List<Entry> all;
         lock (gate)
         {
+            if (stopped)
+                return;
             stopped = true;
             all = [.. entries.Values];
             entries.Clear();
         }
+        stop.Cancel();
         foreach (var entry in all)
             Finish(entry, new PublishRejection(PublishRejectionReason.ShuttingDown, "The server is stopping; try again in a moment."));
     }
@@ -181,9 +224,15 @@ public sealed class BroadcastDirectory : IDisposable
         lock (gate)
         {
             var entry = new Entry(broadcast);
-            entries.Add(recovered.Channel, entry);
-            entry.StartTimer(time, ingest.ReconnectGrace, Expire);
+            if (!stopped && entries.TryAdd(recovered.Channel, entry))
+            {
+                entry.StartTimer(time, ingest.ReconnectGrace, Expire);
+                return;
+            }
         }
+        // The node stops.
+        broadcast.End();
+        totals.End(broadcast);
     }
 
     internal void Report(Broadcast broadcast, StreamData data) => DataReceived?.Invoke(broadcast, data);

@@ -130,4 +130,10 @@ public interface IBroadcastSinkFactory
 
     /// <summary>Broadcasts of an earlier run that wait for their publishers. The caller goes on with each, or ends its sink; a second call gives nothing.</summary>
     IReadOnlyList<RecoveredBroadcast> TakeRecovered() => [];
+
+    /// <summary>
+    /// The broadcast that a channel has on air without this node's doing, because the ingest node that made it died or lost its
+    /// publisher to this one: it is this node's from now on, and waits for its publisher. Null when there is none, or nobody who knows answers.
+    /// </summary>
+    Task<RecoveredBroadcast?> TakeOverAsync(ChannelName channel, CancellationToken cancellation) => Task.FromResult<RecoveredBroadcast?>(null);
 }

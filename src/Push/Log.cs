@@ -22,4 +22,13 @@ internal static partial class Log
 
     [LoggerMessage(12005, LogLevel.Error, "Pushing {Channel} (broadcast {Broadcast}) to {Origin} ended by a fault of ours")]
     public static partial void PushFault(this ILogger logger, Exception fault, string channel, string broadcast, string origin);
+
+    [LoggerMessage(12007, LogLevel.Warning, "{Origin} takes {Channel} (broadcast {Broadcast}) from another ingest node now: it is given up here")]
+    public static partial void TakenOver(this ILogger logger, string origin, string channel, string broadcast);
+
+    [LoggerMessage(12008, LogLevel.Information, "{Channel} goes on (broadcast {Broadcast}) behind what {Origins} origins have, with segment {Segment}")]
+    public static partial void GoesOn(this ILogger logger, string channel, string broadcast, int origins, long segment);
+
+    [LoggerMessage(12009, LogLevel.Error, "{Channel} (broadcast {Broadcast}) cannot go on behind what origins have ({Reason}): it begins anew")]
+    public static partial void NotGoneOn(this ILogger logger, string channel, string broadcast, string reason);
 }

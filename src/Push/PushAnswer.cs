@@ -18,6 +18,9 @@ internal enum PushOutcome
     /// <summary>It will not take this broadcast: the channel has a newer one, or it is another's.</summary>
     Refused,
 
+    /// <summary>Another pusher goes on with it there.</summary>
+    TakenOver,
+
     /// <summary>An operator took the broadcast down there.</summary>
     TakenDown,
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 
@@ -13,9 +14,16 @@ internal sealed class PushClient
     private readonly Uri address;
     private readonly AuthenticationHeaderValue authorization;
     private readonly TimeProvider time;
+    private readonly ulong generation;
 
-    public PushClient(HttpMessageInvoker http, Uri address, string secret, TimeProvider time)
+    /// <param name="http">Sends requests.</param>
+    /// <param name="address">The broadcast at the origin, or the channel.</param>
+    /// <param name="secret">What the origin asks for.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="generation">Which pusher this is.</param>
+    public PushClient(HttpMessageInvoker http, Uri address, string secret, TimeProvider time, ulong generation = 0)
     {
+        this.generation = generation;
         this.http = http;
         this.address = address;
         this.time = time;
@@ -42,7 +50,7 @@ internal sealed class PushClient
     public async Task<PushAnswer> SendAsync(PushQueue queue, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(Silence, time);
-        using var content = new PushRequestContent(queue, time, () => limit.CancelAfter(Silence));
+        using var content = new PushRequestContent(queue, generation, time, () => limit.CancelAfter(Silence));
         using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = content };
         request.Headers.TransferEncodingChunked = true;
         return await SendAsync(request, limit, cancellation).ConfigureAwait(false);
@@ -79,12 +87,41 @@ internal sealed class PushClient
             HttpStatusCode.OK when position is not null => new PushAnswer(PushOutcome.Accepted, position, ""),
             HttpStatusCode.Conflict when position is not null => new PushAnswer(PushOutcome.Hole, position, "it lacks what came before"),
             HttpStatusCode.NoContent => new PushAnswer(PushOutcome.Accepted, null, ""),
+            HttpStatusCode.Locked => new PushAnswer(PushOutcome.TakenOver, null, said),
             HttpStatusCode.UnavailableForLegalReasons => new PushAnswer(PushOutcome.TakenDown, null, said),
             HttpStatusCode.NotFound => new PushAnswer(PushOutcome.Unknown, null, "it does not know the broadcast"),
             HttpStatusCode.BadRequest => new PushAnswer(PushOutcome.Misread, null, said),
             HttpStatusCode.Forbidden or HttpStatusCode.Gone => new PushAnswer(PushOutcome.Refused, null, said),
             _ => new PushAnswer(PushOutcome.Failed, null, $"status {(int)status}: {said}"),
         };
+    }
+
+    /// <summary>Takes over what the origin has on air of the channel that the address names; null when it did not answer.</summary>
+    public async Task<PushOnAir?> TakeOverAsync(CancellationToken cancellation)
+    {
+        var preamble = new ArrayBufferWriter<byte>(PushFrameWriter.PreambleBytes);
+        PushFrameWriter.WritePreamble(preamble, generation);
+        using var content = new ReadOnlyMemoryContent(preamble.WrittenMemory);
+        content.Headers.ContentType = new MediaTypeHeaderValue(PushLimits.MediaType);
+        using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = content };
+        request.Headers.Authorization = authorization;
+        try
+        {
+            using var response = await http.SendAsync(request, cancellation).ConfigureAwait(false);
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                return PushOnAir.Nothing;
+            if (response.StatusCode != HttpStatusCode.OK || response.Content.Headers.ContentLength is not (> 0 and <= PushLimits.MaxStoryBytes and var length))
+                return null;
+            var body = new byte[length];
+            var stream = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
+            await using (stream.ConfigureAwait(false))
+                await stream.ReadExactlyAsync(body, cancellation).ConfigureAwait(false);
+            return PushOnAir.TryRead(response.Content.Headers.ContentLocation?.OriginalString, body);
+        }
+        catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
+        {
+            return null;
+        }
     }
 
     /// <summary>The answer's body, as much of it as an answer may have.</summary>
@@ -107,6 +144,7 @@ internal sealed class PushClient
         PushOutcome.Misread => "misread",
         PushOutcome.Refused => "refused",
         PushOutcome.TakenDown => "taken_down",
+        PushOutcome.TakenOver => "taken_over",
         _ => "failed",
     };
 }

@@ -89,6 +89,10 @@ public sealed class PushCursor
             case PushJoin join:
                 return Periods > 0 && !hasMedia && (join.Renditions.Count == 0 || join.Renditions.Count == places.Length)
                     && Array.TrueForAll(places, known => known.Segment <= join.Segment) ? PushStep.Next : PushStep.Hole;
+            case PushResume resume:
+                if (resume.Period != Periods - 1)
+                    return resume.Period < Periods - 1 ? PushStep.Known : PushStep.Hole;
+                return resume.Reaches(places) ? PushStep.Next : PushStep.Hole;
             case PushSuspend suspend:
                 if (suspend.Period != Periods - 1)
                     return suspend.Period < Periods - 1 ? PushStep.Known : PushStep.Hole;
@@ -126,6 +130,12 @@ public sealed class PushCursor
             case PushJoin join:
                 for (var i = 0; i < places.Length; i++)
                     places[i] = places[i] with { Segment = join.Segment, Part = 0 };
+                break;
+            case PushResume resume:
+                hasMedia = true;
+                IsSuspended = true;
+                for (var i = 0; i < places.Length; i++)
+                    places[i] = places[i] with { Segment = resume.FirstSegment, Part = 0 };
                 break;
             case PushSuspend:
                 IsSuspended = true;

@@ -27,6 +27,8 @@ public enum PushFrameKind : byte
     Begin = 9,
     /// <summary><see cref="PushCaughtUp"/></summary>
     CaughtUp = 10,
+    /// <summary><see cref="PushResume"/></summary>
+    Resume = 11,
 }
 
 /// <summary>

@@ -25,15 +25,19 @@ public static class PushFrameReader
 
     private static readonly SearchValues<byte> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789_-"u8);
 
-    /// <summary>Reads the request's preamble.</summary>
-    public static OperationStatus TryReadPreamble(ref SequenceReader<byte> input)
+    /// <summary>Reads the request's preamble. Advances only on Done.</summary>
+    /// <param name="input">What has come.</param>
+    /// <param name="generation">Which pusher it is: of two the one with the larger number.</param>
+    public static OperationStatus TryReadPreamble(ref SequenceReader<byte> input, out ulong generation)
     {
-        Span<byte> bytes = stackalloc byte[4];
+        generation = 0;
+        Span<byte> bytes = stackalloc byte[PushFrameWriter.PreambleBytes];
         if (!input.TryCopyTo(bytes))
             return OperationStatus.NeedMoreData;
-        if (!bytes.SequenceEqual(PushFrameWriter.Preamble))
+        if (!bytes.StartsWith(PushFrameWriter.Magic))
             return OperationStatus.InvalidData;
-        input.Advance(4);
+        generation = BinaryPrimitives.ReadUInt64BigEndian(bytes[4..]);
+        input.Advance(PushFrameWriter.PreambleBytes);
         return OperationStatus.Done;
     }
 
@@ -63,6 +67,8 @@ public static class PushFrameReader
             PushFrameKind.Init => (7, 10 + PushLimits.MaxInitBytes),
             PushFrameKind.Begin => (PushFrameWriter.BeginBytes, PushFrameWriter.BeginBytes),
             PushFrameKind.CaughtUp => (0, 0),
+            PushFrameKind.Resume => (PushFrameWriter.ResumeBytes, PushFrameWriter.ResumeBytes
+                + PushLimits.MaxRenditions * (PushFrameWriter.TailBytes + PushLimits.MaxTailSegments * PushFrameWriter.TailSegmentBytes)),
             _ => (0, -1),
         };
         if (most < 0)
@@ -89,6 +95,7 @@ public static class PushFrameReader
             PushFrameKind.Init => ReadInit(ref fields, out fault),
             PushFrameKind.Begin => ReadBegin(ref fields, out fault),
             PushFrameKind.CaughtUp => PushCaughtUp.Instance,
+            PushFrameKind.Resume => ReadResume(ref fields, out fault),
             PushFrameKind.Suspend => ReadIndex(ref fields, out var suspended, out fault) ? new PushSuspend(suspended) : null,
             _ => ReadIndex(ref fields, out var ended, out fault) ? new PushEnd(ended) : null,
         };
@@ -280,6 +287,40 @@ public static class PushFrameReader
         }
         fault = null;
         return new PushJoin(segment, renditions);
+    }
+
+    private static PushResume? ReadResume(ref Fields fields, out string? fault)
+    {
+        if (!ReadIndex(ref fields, out var period, out fault))
+            return null;
+        var first = fields.Int64();
+        var count = fields.Byte();
+        if (first is < 0 or > long.MaxValue / 2 || count is < 1 or > PushLimits.MaxRenditions)
+            return Refuse<PushResume>("A period's end is out of range.", out fault);
+        var renditions = new RenditionTail[count];
+        for (var i = 0; i < count; i++)
+        {
+            var next = fields.Int64();
+            var delay = fields.Int64();
+            var told = fields.Byte();
+            if (next < 0 || next > first || told > PushLimits.MaxTailSegments || told > next || delay is < -(1L << 62) or > 1L << 62)
+                return Refuse<PushResume>("A rendition's end is out of range.", out fault);
+            var segments = new TailSegment[told];
+            for (var j = 0; j < told; j++)
+            {
+                var flags = fields.Byte();
+                var parts = fields.UInt16();
+                var isInRange = fields.Time(out var start);
+                var duration = fields.Int64();
+                if (!isInRange || flags > 1 || parts > PushLimits.MaxParts || duration < 1 || start.Timescale * (long)PushLimits.MaxSeconds < duration
+                    || (j > 0 && start.Timescale != segments[0].Start.Timescale))
+                    return Refuse<PushResume>("One of a rendition's last segments is out of range.", out fault);
+                segments[j] = new TailSegment(start, duration, flags == 1, parts);
+            }
+            renditions[i] = new RenditionTail(next, delay, segments);
+        }
+        fault = null;
+        return new PushResume(period, first, renditions);
     }
 
     private static bool ReadIndex(ref Fields fields, out int period, out string? fault)

@@ -10,8 +10,11 @@ namespace Millrace.Push;
 /// <summary>Writes frames: the twin of <see cref="PushFrameReader"/>. Integers are big-endian; docs/push.md has the layout.</summary>
 public static class PushFrameWriter
 {
-    /// <summary>Stands in front of a request's first frame: the protocol and its version.</summary>
-    public static ReadOnlySpan<byte> Preamble => "MRP1"u8;
+    /// <summary>The protocol and its version.</summary>
+    internal static ReadOnlySpan<byte> Magic => "MRP1"u8;
+
+    /// <summary>Bytes in front of a request's first frame.</summary>
+    public const int PreambleBytes = 12;
 
     /// <summary>Kind and length.</summary>
     internal const int HeadBytes = 5;
@@ -24,6 +27,19 @@ public static class PushFrameWriter
     internal const int BeginBytes = 13;
     internal const int JoinBytes = 9;
     internal const int JoinRenditionBytes = 29;
+    internal const int ResumeBytes = 13;
+    internal const int TailBytes = 17;
+    internal const int TailSegmentBytes = 23;
+
+    /// <summary>Writes what stands in front of a request's first frame: the protocol, and which pusher it is.</summary>
+    public static void WritePreamble(IBufferWriter<byte> output, ulong generation)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        var span = output.GetSpan(PreambleBytes);
+        Magic.CopyTo(span);
+        BinaryPrimitives.WriteUInt64BigEndian(span[4..], generation);
+        output.Advance(PreambleBytes);
+    }
 
     /// <summary>Writes a frame; of a part all but its bytes, which the caller sends behind it.</summary>
     public static void Write(IBufferWriter<byte> output, PushFrame frame)
@@ -70,6 +86,9 @@ public static class PushFrameWriter
                 writer = new Fields(output, PushFrameKind.End, 4);
                 writer.UInt32((uint)end.Period);
                 writer.Finish();
+                break;
+            case PushResume resume:
+                WriteResume(output, resume);
                 break;
             case PushCaughtUp:
                 writer = new Fields(output, PushFrameKind.CaughtUp, 0);
@@ -201,6 +220,31 @@ public static class PushFrameWriter
             writer.Int64(rendition.PresentationDelay);
             writer.Int64(rendition.Run?.FirstSegment ?? 0);
             writer.Time(rendition.Run?.Start ?? new MediaTime(0, 1));
+        }
+        writer.Finish();
+    }
+
+    private static void WriteResume(IBufferWriter<byte> output, PushResume resume)
+    {
+        var length = ResumeBytes;
+        foreach (var tail in resume.Renditions)
+            length += TailBytes + tail.Segments.Count * TailSegmentBytes;
+        var writer = new Fields(output, PushFrameKind.Resume, length);
+        writer.UInt32((uint)resume.Period);
+        writer.Int64(resume.FirstSegment);
+        writer.Byte((byte)resume.Renditions.Count);
+        foreach (var tail in resume.Renditions)
+        {
+            writer.Int64(tail.NextSegment);
+            writer.Int64(tail.PresentationDelay);
+            writer.Byte((byte)tail.Segments.Count);
+            foreach (var segment in tail.Segments)
+            {
+                writer.Byte(segment.IsIndependent ? (byte)1 : (byte)0);
+                writer.UInt16((ushort)segment.Parts);
+                writer.Time(segment.Start);
+                writer.Int64(segment.DurationTicks);
+            }
         }
         writer.Finish();
     }

@@ -21,6 +21,7 @@ internal sealed class PushHistory
     private readonly List<(PushInit Frame, long Segment)> inits = [];
     // A timeline without media: numbers, runs and clocks come out as at an origin that saw everything.
     private readonly BroadcastTimeline timeline;
+    private DateTimeOffset notBefore;
 
     public PushHistory(LowLatencyContract contract, DateTimeOffset startedAt)
     {
@@ -55,8 +56,12 @@ internal sealed class PushHistory
             return periods[period].Renditions.Count;
     }
 
-    public void BeginPeriod(PeriodDescription period)
+    /// <summary>A period begins; how it is told.</summary>
+    public PeriodDescription BeginPeriod(PeriodDescription period)
     {
+        // What is shown does not run backwards: origins with the media before it would move it, others would not.
+        if (period.WallClock < notBefore)
+            period = period with { WallClock = notBefore };
         var renditions = new NewRendition[period.Renditions.Count];
         for (var i = 0; i < renditions.Length; i++)
         {
@@ -70,7 +75,40 @@ internal sealed class PushHistory
             periods.Add(period);
             clocks.Add(timeline.Read().Periods[^1].WallClock);
         }
+        return period;
     }
+
+    /// <summary>Takes over what another pusher has told before: frames of a recapitulation, without the first. Throws when they contradict each other.</summary>
+    public void Load(IEnumerable<PushFrame> story)
+    {
+        foreach (var frame in story)
+        {
+            switch (frame)
+            {
+                case PushPeriod period when period.Index == Periods:
+                    BeginPeriod(period.Description);
+                    break;
+                case PushJoin { Renditions.Count: 0 } join:
+                    timeline.JoinAt(join.Segment, []);
+                    break;
+                case PushInit init when init.Period == Periods - 1 && init.Rendition < RenditionsOf(init.Period):
+                    SetInit(init.Rendition, init.Format, init.Init);
+                    break;
+                default:
+                    throw new ArgumentException($"A {frame.GetType().Name} does not belong there.", nameof(story));
+            }
+        }
+    }
+
+    /// <summary>The next period begins with this segment, and not before the media that origins have.</summary>
+    public void GoOnAt(long segment, DateTimeOffset end)
+    {
+        timeline.JoinAt(segment, []);
+        notBefore = end;
+    }
+
+    /// <summary>UTC of a moment of the newest period.</summary>
+    public DateTimeOffset WallClockAt(MediaTime time) => timeline.Read().Periods[^1].WallClockAt(time);
 
     /// <summary>An encoder begins; the frame that says so.</summary>
     public PushInit SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)

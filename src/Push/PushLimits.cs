@@ -24,6 +24,12 @@ public static class PushLimits
     /// <summary>Most parts of a segment: ten seconds in parts of a tenth, ten times over.</summary>
     public const int MaxParts = 1000;
 
+    /// <summary>Most segments of a rendition that <see cref="PushResume"/> tells: origins differ by one or two when their pusher dies.</summary>
+    public const int MaxTailSegments = 4;
+
+    /// <summary>Most bytes of what an origin tells of a broadcast to somebody who goes on with it: some 2 KB for each of its periods.</summary>
+    public const int MaxStoryBytes = 32 << 20;
+
     /// <summary>Most bytes of a rendition's name.</summary>
     public const int MaxNameBytes = 32;
 

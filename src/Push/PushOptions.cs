@@ -38,7 +38,7 @@ public sealed class PushOptions
 
     /// <summary>
     /// At the origin: a pushed broadcast of which nothing is heard for so long has ended, 10 s to 1 h. Default 60 s: pushers are
-    /// heard every 10 s, and one that restarts comes with a new broadcast.
+    /// heard every 10 s, and a publisher whose ingest node died comes back to another one sooner.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:10", "01:00:00")]
     public TimeSpan LostAfter { get; set; } = TimeSpan.FromSeconds(60);

@@ -421,6 +421,7 @@ internal sealed class PushQueue : IDisposable
         PushInit init => init.Period < period,
         PushBegin begin => begin.Period < period || (begin.Period == period && begin.Segment < segment),
         PushSuspend suspend => suspend.Period < period,
+        PushResume resume => resume.Period < period,
         _ => false,
     };
 
@@ -435,6 +436,7 @@ internal sealed class PushQueue : IDisposable
         PushInit init => init.Period,
         PushBegin begin => begin.Period,
         PushSuspend suspend => suspend.Period,
+        PushResume resume => resume.Period,
         PushEnd end => end.Period,
         _ => throw new ArgumentOutOfRangeException(nameof(frame)),
     };

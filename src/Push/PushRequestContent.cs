@@ -22,13 +22,16 @@ internal sealed class PushRequestContent : HttpContent
     private readonly PushQueue queue;
     private readonly TimeProvider time;
     private readonly Action onProgress;
+    private readonly ulong generation;
     private bool isStarted;
 
     /// <param name="queue">What is sent.</param>
+    /// <param name="generation">Which pusher of the broadcast this is.</param>
     /// <param name="time">The clock.</param>
     /// <param name="onProgress">Called whenever the connection took something.</param>
-    public PushRequestContent(PushQueue queue, TimeProvider time, Action onProgress)
+    public PushRequestContent(PushQueue queue, ulong generation, TimeProvider time, Action onProgress)
     {
+        this.generation = generation;
         this.queue = queue;
         this.time = time;
         this.onProgress = onProgress;
@@ -46,7 +49,7 @@ internal sealed class PushRequestContent : HttpContent
         isStarted = true;
         var began = time.GetTimestamp();
         var head = new ArrayBufferWriter<byte>(256);
-        head.Write(PushFrameWriter.Preamble);
+        PushFrameWriter.WritePreamble(head, generation);
         var written = 0L;
         var isCaughtUp = false;
         while (true)

@@ -43,6 +43,9 @@ internal sealed class PushSender
     /// <summary>The origin took the broadcast down; called on the sender's task, which ends then.</summary>
     public Action? TakenDown { get; init; }
 
+    /// <summary>Another pusher goes on with the broadcast; called on the sender's task, which ends then.</summary>
+    public Action? TakenOver { get; init; }
+
     /// <summary>Ends when the origin has the broadcast's end, refused it for good, or did not take the end for too long; or cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -112,6 +115,11 @@ internal sealed class PushSender
                     fault = answer.Reason;
                     logger.OriginRefused(origin, channel, broadcast, answer.Reason);
                     TakenDown?.Invoke();
+                    return;
+                case PushOutcome.TakenOver:
+                    fault = answer.Reason;
+                    logger.TakenOver(origin, channel, broadcast);
+                    TakenOver?.Invoke();
                     return;
                 case PushOutcome.Refused:
                     fault = answer.Reason;

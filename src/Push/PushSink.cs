@@ -9,13 +9,14 @@ internal sealed class PushSink : IBroadcastSink
     private readonly PushHistory history;
     private readonly PushQueue[] queues;
     private readonly Action? onEnd;
-    private int period = -1;
+    private int period;
 
     /// <param name="history">What a newcomer has to be told.</param>
     /// <param name="queues">One for each origin.</param>
     /// <param name="onEnd">Called with the broadcast's end.</param>
     public PushSink(PushHistory history, PushQueue[] queues, Action? onEnd = null)
     {
+        period = history.Periods - 1;
         this.onEnd = onEnd;
         this.history = history;
         this.queues = queues;
@@ -24,9 +25,12 @@ internal sealed class PushSink : IBroadcastSink
     /// <inheritdoc/>
     public void BeginPeriod(PeriodDescription period)
     {
-        history.BeginPeriod(period);
+        period = history.BeginPeriod(period);
         Append(new PushPeriod(++this.period, period));
     }
+
+    /// <summary>Another pusher told what is in the history: how that ends. Once, before anything else.</summary>
+    public void Resume(PushResume end) => Append(end);
 
     /// <inheritdoc/>
     public void SetInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)

@@ -118,7 +118,7 @@ internal static class Roles
 }
 
 /// <summary>
-/// Takes down here and at the other origins what one of them was told to, and lets all have the ends of all broadcasts before
+/// Takes down here and at the other origins what one of them was told to, gives up what goes on from another node, and lets all have the ends of all broadcasts before
 /// the process goes.
 /// </summary>
 internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcasts, PushOptions options) : IHostedService, IDisposable
@@ -131,12 +131,14 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
     public Task StartAsync(CancellationToken cancellationToken)
     {
         push.TakenDown += TakeDown;
+        push.TakenOver += GiveUp;
         return Task.CompletedTask;
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         push.TakenDown -= TakeDown;
+        push.TakenOver -= GiveUp;
         broadcasts.Dispose();
         await push.DrainAsync(Patience, cancellationToken);
         await stop.CancelAsync();
@@ -147,6 +149,13 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
     }
 
     public void Dispose() => stop.Dispose();
+
+    // Its publisher came to another node; one that is here still has lost the channel to that.
+    private void GiveUp(ChannelName channel, BroadcastId id)
+    {
+        if (broadcasts.Find(channel) is { } incoming && incoming.Id == id)
+            broadcasts.End(channel, new PublishRejection(PublishRejectionReason.Replaced, "Another publisher has taken this channel over, at another node."));
+    }
 
     private void TakeDown(ChannelName channel, BroadcastId id)
     {

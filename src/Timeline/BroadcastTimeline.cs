@@ -172,6 +172,20 @@ public sealed class BroadcastTimeline
         WaitList.Signal.Fire(due);
     }
 
+    /// <summary>
+    /// The parts of a running segment that cannot be completed here are given up: what follows is its end, as a gap. Whoever has
+    /// one of them keeps it; nobody else gets a segment of it that is not the same elsewhere.
+    /// </summary>
+    public void Abandon(int rendition)
+    {
+        lock (gate)
+        {
+            ThrowIfEnded();
+            current[rendition].Abandon();
+            version++;
+        }
+    }
+
     /// <summary>The publisher is gone and may come back. Playlists stay as they are; nobody is released.</summary>
     public void Suspend()
     {
@@ -407,6 +421,7 @@ public sealed class BroadcastTimeline
             Segments = log.Segments,
             Running = running,
             NextSegment = log.NextSegment,
+            PresentationDelay = log.PresentationDelay,
             FirstEver = log.FirstEver,
             NewestDependent = log.NewestDependent,
             Rewrites = log.Rewrites,

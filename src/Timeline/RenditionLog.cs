@@ -50,6 +50,8 @@ internal sealed class RenditionLog
 
     public int RunningParts => partCount;
 
+    public long PresentationDelay => presentationDelay;
+
     public PeriodTrack Track { get; private set; } = null!;
 
     public TrackFormat Format { get; private set; } = null!;
@@ -286,6 +288,20 @@ internal sealed class RenditionLog
         }
         if (run == old)
             run = gap;
+    }
+
+    /// <summary>Forgets the parts of the running segment.</summary>
+    public void Abandon()
+    {
+        Version++;
+        held = null;
+        if (partCount == 0)
+            return;
+        // Snapshots may still look at them.
+        parts = new Part[8];
+        partCount = 0;
+        if (run!.FirstSegment == NextSegment)
+            run = end > first && storage[end - 1] is { IsGap: true } before && before.Track == Track ? before.Run : null;
     }
 
     public Segment? Running() => partCount == 0

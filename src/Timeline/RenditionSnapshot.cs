@@ -38,6 +38,12 @@ public sealed class RenditionSnapshot
     /// <summary>Media sequence number of the segment that runs or comes next.</summary>
     public required long NextSegment { get; init; }
 
+    /// <summary>
+    /// Presentation minus decode time of what comes now, in the track's timescale: <see cref="Segment.Start"/> minus the decode
+    /// time of the newest segments.
+    /// </summary>
+    public required long PresentationDelay { get; init; }
+
     /// <summary>Media sequence number of the first segment that the rendition ever had.</summary>
     public required long FirstEver { get; init; }
 

@@ -41,11 +41,12 @@ public sealed class OriginPushTests(ITestOutputHelper output)
             // 2. Whoever may not push is told so, and nobody keeps that.
             await RefusedAsync(b, HttpStatusCode.Unauthorized, $"push/{Channel}/{id}", null);
             await RefusedAsync(b, HttpStatusCode.Unauthorized, $"push/{Channel}/{id}", Secret + "x");
+            await RefusedAsync(b, HttpStatusCode.Unauthorized, $"push/{Channel}", null);
             await RefusedAsync(b, HttpStatusCode.Forbidden, $"push/another/{id}", Secret);
             using (var through = await relay.Http.PostAsync(relay.Uri($"push/{Channel}/{id}"), new ByteArrayContent("MRP1"u8.ToArray())))
                 Assert.Equal(HttpStatusCode.NotFound, through.StatusCode);
             var metrics = await b.Http.GetStringAsync("metrics");
-            Assert.Contains("millrace_origin_push_requests_total{otel_scope_name=\"Millrace.Delivery\",status=\"401\"} 2", metrics, StringComparison.Ordinal);
+            Assert.Contains("millrace_origin_push_requests_total{otel_scope_name=\"Millrace.Delivery\",status=\"401\"} 3", metrics, StringComparison.Ordinal);
             Assert.Contains("millrace_origin_push_requests_total{otel_scope_name=\"Millrace.Delivery\",status=\"403\"} 1", metrics, StringComparison.Ordinal);
 
             // 3. An origin is killed. Its viewers go on at the other one, and the ingest node says what is wrong.
@@ -101,6 +102,54 @@ public sealed class OriginPushTests(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public async Task IngestNode_IsKilledAndThePublisherComesToAnother_TheSameBroadcastGoesOn()
+    {
+        using var dataA = new TestDirectory();
+        using var dataB = new TestDirectory();
+        using var dataIngest = new TestDirectory();
+        string[] origin = [.. Common, "--Dvr:Mode=full", "--Retention:MinFreeBytes=0", "--Origin:LostAfter=5m"];
+        await using var a = await MillraceProcess.StartNodeAsync("origin", dataA.Path, null, origin);
+        await using var b = await MillraceProcess.StartNodeAsync("origin", dataB.Path, null, origin);
+        string[] pushing = ["--origin", a.Origin, "--origin", b.Origin, .. Common, "--Ingest:ReconnectGrace=2s"];
+        await using var ingest = await MillraceProcess.StartNodeAsync("ingest,platform", dataIngest.Path, null, pushing);
+        await using var publisher = FfmpegPublisher.Start(ingest.RtmpUrl(Channel), Small);
+        var video = (await HlsViewer.TuneInAsync(a, Channel)).Video;
+        var id = await IdAsync(a);
+        var seen = (await video.SegmentsAsync(2)).NextSegment;
+
+        // 1. The node dies in the midst of a segment; the publisher comes to one that knows nothing.
+        await ingest.KillAsync();
+        await using var next = await MillraceProcess.StartNodeAsync("ingest,platform", dataIngest.Path, null, pushing);
+        await using var again = FfmpegPublisher.Start(next.RtmpUrl(Channel), Small);
+
+        // 2. The playlist that the viewer has goes on, and says so. Each text of it is held against the one before.
+        var playlist = await video.UntilAsync(playlist => playlist.Segments.Count(segment => !segment.IsGap && AfterDiscontinuity(playlist, segment)) >= 2, TimeSpan.FromSeconds(60));
+        Assert.True(playlist.NextSegment >= seen + 2);
+        Assert.Equal((id, id, id), (await IdAsync(a), await IdAsync(b), await IdAsync(next)));
+        Assert.Contains($"{Channel} goes on (broadcast {id}) behind what 2 origins have", next.Output, StringComparison.Ordinal);
+
+        // 3. To the end: one discontinuity at both, and behind each name the same bytes or, of the segment that was cut off, none.
+        Assert.True(await again.StopAsync(TimeSpan.FromSeconds(10)), again.Output);
+        foreach (var rendition in (string[])["source", "audio"])
+        {
+            var fromA = await EndAsync(a, $"b/{id}/{rendition}/dvr.m3u8");
+            var fromB = await EndAsync(b, $"b/{id}/{rendition}/dvr.m3u8");
+            Assert.Equal(fromB.Segments.Select(segment => (segment.Number, segment.IsDiscontinuity)), fromA.Segments.Select(segment => (segment.Number, segment.IsDiscontinuity)));
+            Assert.Single(fromA.Segments, segment => segment.IsDiscontinuity);
+            Assert.True(fromA.Segments.Concat(fromB.Segments).Count(segment => segment.IsGap) <= 2, $"{fromA.Text}\n{fromB.Text}");
+            output.WriteLine($"{rendition}: {fromA.Segments.Count} segments, gaps {string.Join(' ', fromA.Segments.Concat(fromB.Segments).Where(segment => segment.IsGap).Select(segment => segment.Number))}");
+            foreach (var (one, other) in fromA.Segments.Zip(fromB.Segments).Where(pair => !pair.First.IsGap && !pair.Second.IsGap))
+                Assert.Equal(await b.Http.GetByteArrayAsync($"b/{id}/{rendition}/{other.Uri}"), await a.Http.GetByteArrayAsync($"b/{id}/{rendition}/{one.Uri}"));
+        }
+        next.AssertAlive();
+        a.AssertAlive();
+        b.AssertAlive();
+
+        static bool AfterDiscontinuity(HlsMediaPlaylist playlist, HlsSegment segment) =>
+            playlist.Segments.Any(other => other.IsDiscontinuity && other.Number <= segment.Number);
+    }
+
     private static async Task<HlsMediaPlaylist> EndAsync(MillraceProcess node, string path)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
@@ -113,7 +162,7 @@ public sealed class OriginPushTests(ITestOutputHelper output)
 
     private static async Task RefusedAsync(MillraceProcess node, HttpStatusCode expected, string path, string? secret)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, node.Uri(path)) { Content = new ByteArrayContent("MRP1\u0006\0\0\0\u0004\0\0\0\0"u8.ToArray()) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, node.Uri(path)) { Content = new ByteArrayContent("MRP1\0\0\0\0\0\0\0\0\u0006\0\0\0\u0004\0\0\0\0"u8.ToArray()) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/vnd.millrace.push");
         if (secret is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", secret);

@@ -34,6 +34,10 @@ public sealed class PushFrameTests
         new PushSuspend(3),
         new PushEnd(3),
         PushCaughtUp.Instance,
+        new PushResume(3, 19, [
+            new RenditionTail(18, -3000, [new TailSegment(Start, 180_000, false, 0), new TailSegment(new MediaTime(360_007, 90_000), 90_000, true, 3)]),
+            new RenditionTail(17, 0, []),
+        ]),
     ];
 
     [Theory]
@@ -104,7 +108,8 @@ public sealed class PushFrameTests
     [InlineData(PushFrameKind.End, uint.MaxValue)]
     [InlineData((PushFrameKind)0, 4u)]
     [InlineData(PushFrameKind.CaughtUp, 1u)]
-    [InlineData((PushFrameKind)11, 4u)]
+    [InlineData(PushFrameKind.Resume, 12u)]
+    [InlineData((PushFrameKind)12, 4u)]
     public void Frame_LengthBeyondItsKind_IsRefusedByItsHeadAlone(PushFrameKind kind, uint length)
     {
         var head = new byte[5];
@@ -169,6 +174,14 @@ public sealed class PushFrameTests
                     (read.Index, read.Description.FirstSegment, read.Description.Start, read.Description.WallClock));
                 Assert.Equal(period.Renditions.Select(rendition => (rendition.Name, rendition.Format, rendition.IsDerived, rendition.TargetBitsPerSecond)), read.Description.Renditions.Select(rendition => (rendition.Name, rendition.Format, rendition.IsDerived, rendition.TargetBitsPerSecond)));
                 Assert.All(period.Renditions.Zip(read.Description.Renditions), pair => Assert.Equal(pair.First.InitSegment.ToArray(), pair.Second.InitSegment.ToArray()));
+                break;
+            case PushResume resume:
+                Assert.Equal((resume.Period, resume.FirstSegment), (((PushResume)actual).Period, ((PushResume)actual).FirstSegment));
+                foreach (var (tail, readTail) in resume.Renditions.Zip(((PushResume)actual).Renditions, (left, right) => (left, right)))
+                {
+                    Assert.Equal(tail with { Segments = readTail.Segments }, readTail);
+                    Assert.Equal(tail.Segments, readTail.Segments);
+                }
                 break;
             case PushInit init:
                 Assert.Equal((init.Period, init.Rendition, init.Format), (((PushInit)actual).Period, ((PushInit)actual).Rendition, ((PushInit)actual).Format));

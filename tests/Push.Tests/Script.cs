@@ -31,14 +31,18 @@ internal sealed class Script
     }
 
     /// <summary>Periods with video and audio, audio alone, other sizes; gaps; segments of one to five parts; a reordering delay.</summary>
-    public static Script Make(int seed, int segments, bool ends = true)
+    /// <param name="seed">The same one gives the same script.</param>
+    /// <param name="segments">Segments of each rendition.</param>
+    /// <param name="ends">With the broadcast's end.</param>
+    /// <param name="first">Media sequence number that it begins with.</param>
+    /// <param name="time">Media time in seconds that it begins with.</param>
+    public static Script Make(int seed, int segments, bool ends = true, long first = 0, double time = 0)
     {
         var random = new Random(seed);
         var script = new Script();
-        var next = 0L;
+        var next = first;
         var period = 0;
-        var time = 0.0;
-        while (next < segments)
+        while (next < first + segments)
         {
             var hasVideo = period == 0 || random.Next(4) > 0;
             var wallClock = Began.AddSeconds(time + random.NextDouble() - 0.7);
@@ -53,7 +57,7 @@ internal sealed class Script
             var start = new MediaTime((long)(time * VideoFormat.VideoTimescale), VideoFormat.VideoTimescale);
             var described = new PeriodDescription(next, hasVideo ? start : start.In(AudioRate), wallClock, renditions);
             script.calls.Add(sink => sink.BeginPeriod(described));
-            var count = Math.Min(segments - next, random.Next(1, 9));
+            var count = Math.Min(first + segments - next, random.Next(1, 9));
             var delay = random.Next(3) * 3000;
             for (var i = 0; i < count; i++)
             {

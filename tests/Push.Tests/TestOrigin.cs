@@ -84,9 +84,11 @@ internal sealed class TestOrigin : HttpMessageHandler
                 throw new HttpRequestException("away");
             target = receiver;
             asked = life;
-            cut = request.Content is not null && Cuts.TryDequeue(out var next) ? next : null;
+            cut = request.Content is not null && request.RequestUri!.Segments.Length > 3 && Cuts.TryDequeue(out var next) ? next : null;
         }
         var path = request.RequestUri!.Segments;
+        if (path.Length == 3 && request.Method == HttpMethod.Post)
+            return await TakeOverAsync(target, path[^1], await request.Content!.ReadAsStreamAsync(cancellationToken), asked, cancellationToken);
         Assert.True(ChannelName.TryParse(path[^2].TrimEnd('/'), out var channel));
         Assert.True(BroadcastId.TryParse(path[^1], out var id));
         if (request.Method == HttpMethod.Delete)
@@ -139,6 +141,17 @@ internal sealed class TestOrigin : HttpMessageHandler
         {
             await reader.CompleteAsync();
         }
+    }
+
+    private async Task<HttpResponseMessage> TakeOverAsync(PushReceiver receiver, string name, Stream body, int asked, CancellationToken cancellation)
+    {
+        Assert.True(ChannelName.TryParse(name, out var channel));
+        var result = await receiver.TakeOverAsync(channel, PipeReader.Create(body), cancellation);
+        if (result.Story is not var (id, frames))
+            return Answer(result, asked);
+        var response = new HttpResponseMessage(HttpStatusCode.OK) { Content = new ByteArrayContent(frames) };
+        response.Content.Headers.ContentLocation = new Uri($"/push/{name}/{id}", UriKind.Relative);
+        return response;
     }
 
     private HttpResponseMessage Answer(PushReply result, int asked)
@@ -285,6 +298,65 @@ internal static class Serving
     }
 
     private static string Text(EncodedText? text) => text is null ? "-" : Encoding.UTF8.GetString(text.Bytes(ContentCoding.Identity));
+
+    /// <summary>
+    /// Two origins that may each lack something: the same periods and numbers, the same times, and behind each name the same bytes or
+    /// none. Segments that both have with media, and gaps of one where the other has media.
+    /// </summary>
+    /// <param name="one">An origin's.</param>
+    /// <param name="other">Another's.</param>
+    /// <param name="timesOfGaps">Gaps are as long at both.</param>
+    public static (int Same, int Gaps) AssertAgree(OriginBroadcast one, OriginBroadcast other, bool timesOfGaps = true)
+    {
+        var (same, gaps) = (0, 0);
+        var (a, b) = (one.Timeline.Read(), other.Timeline.Read());
+        Assert.Equal(a.IsEnded, b.IsEnded);
+        Assert.Equal(a.Periods.Select(period => (period.Index, period.FirstSegment, period.Start, period.WallClock)),
+            b.Periods.Select(period => (period.Index, period.FirstSegment, period.Start, period.WallClock)));
+        Assert.Equal(a.Renditions.Select(rendition => (rendition.Name, rendition.NextSegment)), b.Renditions.Select(rendition => (rendition.Name, rendition.NextSegment)));
+        foreach (var (left, right) in a.Renditions.Zip(b.Renditions))
+        {
+            foreach (var segment in left.Segments.AsSpan().ToArray())
+            {
+                // One of them may have begun later.
+                if (right.Find(segment.Number) is not { } counterpart)
+                    continue;
+                Assert.Equal((segment.Track.Period.Index, segment.Track.Init), (counterpart.Track.Period.Index, counterpart.Track.Init));
+                if (segment.IsGap || counterpart.IsGap)
+                {
+                    gaps += segment.IsGap == counterpart.IsGap ? 0 : 1;
+                    if (!left.IsDerived && timesOfGaps)
+                        Assert.Equal((segment.Start, segment.Duration), (counterpart.Start, counterpart.Duration));
+                    continue;
+                }
+                Assert.Equal((segment.Start, segment.Duration, segment.WallClock), (counterpart.Start, counterpart.Duration, counterpart.WallClock));
+                Assert.Equal(segment.Parts.ToArray(), counterpart.Parts.ToArray());
+                Assert.Equal(BytesOf(one, left.Name, segment.Number), BytesOf(other, left.Name, segment.Number));
+                same++;
+            }
+        }
+        return (same, gaps);
+    }
+
+    /// <summary>Every segment with media, also one that runs: what somebody may have fetched by now.</summary>
+    public static Dictionary<(string Rendition, long Segment), byte[]> Fetched(OriginBroadcast broadcast) =>
+        broadcast.Timeline.Read().Renditions
+            .SelectMany(rendition => rendition.Segments.AsSpan().ToArray().Append(rendition.Running).OfType<Segment>().Where(segment => !segment.IsGap)
+                .Select(segment => (rendition.Name, segment.Number)))
+            .ToDictionary(name => name, name => BytesOf(broadcast, name.Name, name.Number));
+
+    /// <summary>No name that somebody fetched means other bytes: a segment has gone on, is a gap, or was never complete.</summary>
+    public static void AssertKept(Dictionary<(string Rendition, long Segment), byte[]> fetched, OriginBroadcast now)
+    {
+        foreach (var ((rendition, number), bytes) in fetched)
+        {
+            if (now.Timeline.Read(rendition)!.Find(number) is not { IsGap: false })
+                continue;
+            var kept = BytesOf(now, rendition, number);
+            var length = Math.Min(kept.Length, bytes.Length);
+            Assert.Equal(bytes[..length], kept[..length]);
+        }
+    }
 
     private static byte[] BytesOf(OriginBroadcast broadcast, string rendition, long segment)
     {

@@ -115,7 +115,7 @@ internal sealed class JournalReplay
             case JournalRecord.InitSet set:
                 if (broadcast.Current(set.Rendition) is null)
                     return false;
-                broadcast.Timeline.SetInit(set.Rendition, set.Format, set.Init);
+                broadcast.TellInit(set.Rendition, set.Format, set.Init);
                 break;
             case JournalRecord.Joined joined:
                 broadcast.Timeline.JoinAt(joined.Segment, joined.Renditions);

@@ -27,6 +27,7 @@ internal sealed class CmafIngestEndpoint
 
     private readonly CmafPublishers publishers;
     private readonly Admission admission;
+    private readonly BroadcastDirectory directory;
     private readonly MediaBlockPool pool;
     private readonly TimeSpan patience;
     private readonly CmafMetrics metrics;
@@ -35,11 +36,12 @@ internal sealed class CmafIngestEndpoint
     private readonly ThrottledReport<(string Channel, int Status, string Reason)> refusals;
 
     public CmafIngestEndpoint(
-        CmafPublishers publishers, Admission admission, MediaBlockPool pool, RtmpOptions rtmp, CmafMetrics metrics, TimeProvider time,
+        CmafPublishers publishers, BroadcastDirectory directory, Admission admission, MediaBlockPool pool, RtmpOptions rtmp, CmafMetrics metrics, TimeProvider time,
         ILogger<CmafIngestEndpoint> logger)
     {
         this.publishers = publishers;
         this.admission = admission;
+        this.directory = directory;
         this.pool = pool;
         this.metrics = metrics;
         this.time = time;
@@ -113,6 +115,7 @@ internal sealed class CmafIngestEndpoint
         using var silence = new CancellationTokenSource(patience, time);
         using var all = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, silence.Token, context.RequestAborted);
         var track = new CmafTrack(name, stop);
+        await directory.PrepareAsync(channel, all.Token);
         var (publisher, rejection) = publishers.Join(channel, track);
         if (publisher is null)
             return (StatusOf(rejection!.Reason), rejection.Description);

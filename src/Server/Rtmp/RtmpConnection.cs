@@ -135,7 +135,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
             BeginLinger();
             return;
         }
-        var decision = shared.Admission.DecideAsync(request.Connection.App, request.StreamName, closed.Token).AsTask();
+        var decision = DecideAsync(request.Connection.App, request.StreamName, closed.Token);
         if (decision.IsCompletedSuccessfully && decision.Result.Rejection is not { Delay.Ticks: > 0 })
             Answer(decision.Result.Channel, decision.Result.Rejection);
         else
@@ -143,6 +143,15 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
             deciding = true;
             _ = AnswerLaterAsync(decision);
         }
+    }
+
+    /// <summary>Whether the publisher is let in; if it is, what its channel has on air elsewhere is this node's afterwards.</summary>
+    private async Task<(ChannelName Channel, PublishRejection? Rejection)> DecideAsync(string app, string name, CancellationToken cancellation)
+    {
+        var (channel, rejection) = await shared.Admission.DecideAsync(app, name, cancellation);
+        if (rejection is null)
+            await shared.Directory.PrepareAsync(channel, cancellation);
+        return (channel, rejection);
     }
 
     void IRtmpServerEvents.OnAudio(MediaBuffer payload, uint timestamp)
@@ -175,7 +184,7 @@ internal sealed class RtmpConnection : IRtmpServerEvents, IDisposable
         EndPublishing("it ended its stream");
     }
 
-    /// <summary>Waits for admission, and for the delay that a wrong key earns. Never throws; ends with the connection.</summary>
+    /// <summary>Waits for admission and origins, and for the delay that a wrong key earns. Never throws; ends with the connection.</summary>
     private async Task AnswerLaterAsync(Task<(ChannelName Channel, PublishRejection? Rejection)> decision)
     {
         ChannelName channel = default;
