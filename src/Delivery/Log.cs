@@ -32,6 +32,12 @@ internal static partial class Log
     [LoggerMessage(8020, LogLevel.Warning, "The store does not take or hand out recordings ({Reason}); live streams go on, recordings stay on the disk, and it is tried again")]
     public static partial void ArchiveFailing(this ILogger logger, string reason);
 
+    [LoggerMessage(8026, LogLevel.Warning, "The store does not say whether this node left broadcasts unfinished in it ({Reason}); those that it finds later become replays")]
+    public static partial void OpenNotFetched(this ILogger logger, string reason);
+
+    [LoggerMessage(8027, LogLevel.Information, "Broadcast {Broadcast} of {Channel}, which the disk had lost, was found in the store and is a replay")]
+    public static partial void OpenFinished(this ILogger logger, string broadcast, string channel);
+
     [LoggerMessage(8021, LogLevel.Information, "The store answers again")]
     public static partial void ArchiveRecovered(this ILogger logger);
 

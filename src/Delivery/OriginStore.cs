@@ -63,6 +63,10 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             LocalSpace = new LocalSpace(this, Storage, settings.Directory, time, logger);
         }
         Recover();
+        if (Archive is not null)
+            RecoverFromArchive(Archive);
+        if (recovered.Count + recoveredPushes.Count + Replays.Count > 0)
+            logger.Recovered(recovered.Count + recoveredPushes.Count, Replays.Count);
         Archive?.Start();
         reaper = time.CreateTimer(_ => Reap(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
@@ -314,6 +318,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             newest.TryRemove(KeyValuePair.Create(due.Channel.Value, due));
             if (due.Mode == DvrMode.Off || !Replays.Contains(due.Id))
             {
+                // Nothing was ever seen of it; what the store has is not worth finding.
+                if (due.Archive is not null && Find(due.Id.Value) == due)
+                    Archive!.DeleteBroadcast(due.Id.Value);
                 Leave(due);
                 due.Free();
             }
@@ -403,22 +410,46 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
                 continue;
             }
             // Only what we could have made.
-            if (!BroadcastId.TryParse(name, out _))
-                continue;
-            var replay = Replay.Read(directory, out var opened);
-            if (replay is not null && opened!.Mode != DvrMode.Off)
-                AddFound(replay, directory);
-            else if (replay is null && opened is not null && JournalReplay.Open(this, settings, directory) is { } broadcast)
-                Resume(broadcast);
-            else
-                Spooler.DeleteDirectory(directory);
+            if (BroadcastId.TryParse(name, out _))
+                Recover(directory);
         }
-        lock (recovered)
+    }
+
+    private void Recover(string directory)
+    {
+        var replay = Replay.Read(directory, out var opened);
+        if (replay is not null && opened!.Mode != DvrMode.Off)
+            AddFound(replay, directory);
+        else if (replay is null && opened is not null && JournalReplay.Open(this, settings, directory) is { } broadcast)
+            Resume(broadcast);
+        else
+            Spooler.DeleteDirectory(directory);
+    }
+
+    /// <summary>What this node had on air when it lost its disk waits for its publisher too.</summary>
+    private void RecoverFromArchive(Archive archive)
+    {
+        foreach (var id in archive.FetchOpen().Order(StringComparer.Ordinal))
+            Recover(Path.Combine(settings.Directory, id));
+    }
+
+    /// <summary>The archive brought what this node had on air when it lost its disk, too late for its publisher: it is over.</summary>
+    internal void FinishFound(string id)
+    {
+        var directory = Path.Combine(settings.Directory, id);
+        if (Replay.Read(directory, out _) is { } replay)
         {
-            var onAir = recovered.Count + recoveredPushes.Count;
-            if (onAir + Replays.Count > 0)
-                logger.Recovered(onAir, Replays.Count);
+            AddFound(replay, directory);
+            return;
         }
+        if (JournalReplay.Open(this, settings, directory) is not { } found || !broadcasts.TryAdd(id, found))
+            return;
+        DeliveryMetrics.AddBroadcasts(1);
+        logger.OpenFinished(id, found.Channel.Value);
+        if (found.IsEnded)
+            Ended(found);
+        else
+            found.End();
     }
 
     private void AddFound(Replay replay, string directory)
@@ -444,6 +475,11 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         // Ids sort by time: a later one of the same channel takes the place of an earlier one.
         if (newest.TryGetValue(broadcast.Channel.Value, out var before) && !before.IsEnded)
         {
+            if (string.CompareOrdinal(before.Id.Value, broadcast.Id.Value) > 0)
+            {
+                broadcast.End();
+                return;
+            }
             recovered.RemoveAll(known => known.Id == before.Id);
             recoveredPushes.Remove(before);
             before.End();

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Millrace.Core;
@@ -14,6 +16,12 @@ internal sealed class Archive : IDisposable
 {
     /// <summary>What a directory's name ends with while it is fetched.</summary>
     public const string FetchingSuffix = ".fetching";
+
+    // What is on air, under the name of the node that it is on air at: a handful of objects.
+    private const string OpenPrefix = "open/";
+
+    // A start waits for it no longer.
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(5);
 
     // A store that is back is found within a minute, and one that is down is asked no oftener.
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
@@ -31,6 +39,9 @@ internal sealed class Archive : IDisposable
     private readonly DoomedList doomed;
     private readonly ILogger logger;
     private readonly List<Task> tasks = [];
+    private readonly string directory;
+    private readonly string openPrefix;
+    private bool isOpenFetched;
     private int failures;
     private int deleting;
     private string? problem;
@@ -45,6 +56,8 @@ internal sealed class Archive : IDisposable
         this.store = store;
         this.options = options;
         this.logger = logger;
+        this.directory = directory;
+        openPrefix = $"{OpenPrefix}{(options.S3.Node.Length > 0 ? options.S3.Node : Named(directory))}/";
         Time = time;
         ArchiveMetrics.Announce();
         bucket = new S3Bucket(options.S3, time);
@@ -69,6 +82,16 @@ internal sealed class Archive : IDisposable
 
     /// <summary>Name of an object of a broadcast.</summary>
     public static string NameOf(string id, string name) => $"b/{id}/{name}";
+
+    /// <summary>Name of the object that says that a broadcast is on air at this node.</summary>
+    public string OpenNameOf(string id) => openPrefix + id;
+
+    /// <summary>It is on air no more: nobody says so any longer, whatever this node was called when it began.</summary>
+    public async Task CloseAsync(string id, CancellationToken cancellation)
+    {
+        var open = await bucket.ListAsync(OpenPrefix, cancellation).ConfigureAwait(false);
+        await bucket.DeleteAsync([.. open.Select(entry => entry.Name).Where(name => name.EndsWith("/" + id, StringComparison.Ordinal))], cancellation).ConfigureAwait(false);
+    }
 
     /// <summary>Begins: with what an earlier run had to delete.</summary>
     public void Start()
@@ -134,7 +157,8 @@ internal sealed class Archive : IDisposable
         try
         {
             using var limit = new LinkedLimit(TimeSpan.FromSeconds(60), Time, stop.Token);
-            await ReplayFetch.RunAsync(bucket, id, directory, limit.Token).ConfigureAwait(false);
+            if (!await ReplayFetch.RunAsync(bucket, id, directory, isFinished: true, limit.Token).ConfigureAwait(false))
+                throw new InvalidDataException("It has no journal in the store.");
             Close(id);
             return true;
         }
@@ -143,6 +167,27 @@ internal sealed class Archive : IDisposable
             logger.ReplayNotFetched(id, fault.Message);
             return false;
         }
+    }
+
+    /// <summary>
+    /// For a start: brings what this node had on air when it lost its disk onto the disk. Waits for the store, but not long; what is not here
+    /// then is found later, when its publisher cannot go on with it any more.
+    /// </summary>
+    /// <returns>The broadcasts' ids.</returns>
+    public IReadOnlyList<string> FetchOpen()
+    {
+        List<string> found = [];
+        try
+        {
+            using var limit = new LinkedLimit(StartPatience, Time, stop.Token);
+            Task.Run(() => FetchOpenAsync(found, limit.Token)).GetAwaiter().GetResult();
+            isOpenFetched = true;
+        }
+        catch (Exception fault) when (fault is StorageException or IOException or UnauthorizedAccessException or OperationCanceledException)
+        {
+            logger.OpenNotFetched(fault.Message);
+        }
+        return found;
     }
 
     /// <summary>Counts an upload.</summary>
@@ -248,6 +293,7 @@ internal sealed class Archive : IDisposable
             await bucket.DeleteAsync([.. found.Select(entry => entry.Name)], stop.Token).ConfigureAwait(false);
             ArchiveMetrics.Deleted.Add(found.Count);
         }
+        await CloseAsync(name, stop.Token).ConfigureAwait(false);
         await bucket.AbortUploadsAsync(NameOf(name, ""), stop.Token).ConfigureAwait(false);
         // An upload that is on its way still has it deleted once more when it ends.
         if (!broadcasts.TryGetValue(name, out var broadcast) || broadcast.Delete())
@@ -287,6 +333,8 @@ internal sealed class Archive : IDisposable
     /// <summary>Replays that other nodes recorded and clips that they made are on the shelf, those that they took down are not.</summary>
     private async Task<bool> ListAsync()
     {
+        if (!isOpenFetched)
+            await FinishOpenAsync().ConfigureAwait(false);
         var before = store.Replays.All.Where(replay => replay.IsArchived).ToList();
         var names = await bucket.ListAsync(ArchivedReplay.Prefix, stop.Token).ConfigureAwait(false);
         names.AddRange(await bucket.ListAsync(ArchivedReplay.ClipPrefix, stop.Token).ConfigureAwait(false));
@@ -306,6 +354,47 @@ internal sealed class Archive : IDisposable
         }
         return true;
     }
+
+    /// <summary>What this node had on air in an earlier run, and its disk knows nothing of, comes onto the disk.</summary>
+    private async Task FetchOpenAsync(List<string> found, CancellationToken cancellation)
+    {
+        foreach (var (name, _) in await bucket.ListAsync(openPrefix, cancellation).ConfigureAwait(false))
+        {
+            if (!BroadcastId.TryParse(name[openPrefix.Length..], out var id) || doomed.Contains(id.Value) || store.Find(id.Value) is not null)
+                continue;
+            var target = Path.Combine(directory, id.Value);
+            // The disk was not lost: whoever has it there uploads it.
+            if (Directory.Exists(target))
+                continue;
+            // Its end was all but carried out.
+            if ((await bucket.ListAsync($"{ArchivedReplay.Prefix}{id.Value}/", cancellation).ConfigureAwait(false)).Count > 0)
+                DeleteObject(name);
+            else if (await ReplayFetch.RunAsync(bucket, id.Value, target, isFinished: false, cancellation).ConfigureAwait(false))
+                found.Add(id.Value);
+            else
+                // Without a journal nobody can tell what its media are.
+                DeleteBroadcast(id.Value);
+        }
+    }
+
+    /// <summary>The same when the start did not wait for it: each becomes a replay.</summary>
+    private async Task FinishOpenAsync()
+    {
+        List<string> found = [];
+        try
+        {
+            await FetchOpenAsync(found, stop.Token).ConfigureAwait(false);
+            isOpenFetched = true;
+        }
+        finally
+        {
+            foreach (var id in found)
+                store.FinishFound(id);
+        }
+    }
+
+    private static string Named(string directory) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Environment.MachineName}\n{directory}")).AsSpan(0, 8));
 
     /// <summary>Does something with the store. False when that failed; then a while has passed.</summary>
     private async Task<bool> TryAsync(Func<Task<bool>> work)

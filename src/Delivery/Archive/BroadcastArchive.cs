@@ -27,6 +27,7 @@ internal sealed class BroadcastArchive
     private Replay? ended;
     private string? inFlight;
     private bool isSwept;
+    private bool isAnnounced;
     private bool isDeleted;
 
     public BroadcastArchive(Archive archive, string directory, string store)
@@ -182,6 +183,8 @@ internal sealed class BroadcastArchive
             await bucket.AbortUploadsAsync(NameOf(""), cancellation).ConfigureAwait(false);
             isSwept = true;
         }
+        if (!isAnnounced)
+            await AnnounceAsync(bucket, cancellation).ConfigureAwait(false);
         if (Begin() is { } name)
         {
             await UploadAsync(bucket, name, cancellation).ConfigureAwait(false);
@@ -204,6 +207,28 @@ internal sealed class BroadcastArchive
             return true;
         await FinishAsync(bucket, finished, cancellation).ConfigureAwait(false);
         return false;
+    }
+
+    /// <summary>Says that it is on air here, once in a run: without this disk nobody would know whose it is.</summary>
+    private async Task AnnounceAsync(S3Bucket bucket, CancellationToken cancellation)
+    {
+        var name = archive.OpenNameOf(Id);
+        lock (gate)
+        {
+            isAnnounced = ended is not null || log.IsComplete || isDeleted;
+            if (isAnnounced)
+                return;
+            inFlight = name;
+        }
+        try
+        {
+            await bucket.PutTextAsync(name, "millrace\n", cancellation).ConfigureAwait(false);
+            isAnnounced = true;
+        }
+        finally
+        {
+            Ended(null, 0);
+        }
     }
 
     /// <summary>The name of the next file to upload, which is in flight from now on.</summary>
@@ -335,6 +360,8 @@ internal sealed class BroadcastArchive
         try
         {
             await bucket.PutTextAsync(ArchivedReplay.NameOf(replay, bytes), "millrace\n", cancellation).ConfigureAwait(false);
+            if (replay.Clip is null)
+                await archive.CloseAsync(Id, cancellation).ConfigureAwait(false);
         }
         catch
         {

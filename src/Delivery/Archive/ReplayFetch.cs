@@ -13,8 +13,13 @@ internal static class ReplayFetch
     private const long MaxJournalBytes = 1L << 30;
     private const long MaxSpritesBytes = 1L << 30;
 
-    /// <summary>Throws what store and disk throw; the directory is there whole or not at all.</summary>
-    public static async Task RunAsync(S3Bucket bucket, string id, string directory, CancellationToken cancellation)
+    /// <summary>Throws what store and disk throw; the directory is there whole or not at all. False when the store has no journal of it.</summary>
+    /// <param name="bucket">The store.</param>
+    /// <param name="id">The broadcast.</param>
+    /// <param name="directory">Where it is made.</param>
+    /// <param name="isFinished">It is a replay; else something is to be uploaded still, were it only what makes it one.</param>
+    /// <param name="cancellation">Gives it up.</param>
+    public static async Task<bool> RunAsync(S3Bucket bucket, string id, string directory, bool isFinished, CancellationToken cancellation)
     {
         var making = directory + Archive.FetchingSuffix;
         if (Directory.Exists(making))
@@ -28,8 +33,13 @@ internal static class ReplayFetch
 
             // 2. The journal.
             List<string> pieces = objects.ContainsKey(BroadcastArchive.Journal) ? [BroadcastArchive.Journal] : PiecesOf(objects);
-            if (pieces.Count == 0 || pieces.Sum(name => objects[name]) > MaxJournalBytes)
-                throw new InvalidDataException("It has no journal in the store.");
+            if (pieces.Count == 0)
+            {
+                Directory.Delete(making, recursive: true);
+                return false;
+            }
+            if (pieces.Sum(name => objects[name]) > MaxJournalBytes)
+                throw new InvalidDataException("Its journal in the store is larger than any of ours.");
             await FetchAsync(bucket, under, pieces, objects, Path.Combine(making, BroadcastArchive.Journal), cancellation).ConfigureAwait(false);
 
             // 3. The sprite sheets.
@@ -45,11 +55,12 @@ internal static class ReplayFetch
             var log = new ArchiveLog(making, bucket.Identity);
             foreach (var (name, length) in objects)
                 log.Add(name, length);
-            if (objects.ContainsKey(BroadcastArchive.Journal))
+            if (isFinished && objects.ContainsKey(BroadcastArchive.Journal))
                 log.Complete();
             if (Directory.Exists(directory))
                 Directory.Delete(directory, recursive: true);
             Directory.Move(making, directory);
+            return true;
         }
         catch
         {

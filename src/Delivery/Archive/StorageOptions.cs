@@ -50,6 +50,13 @@ public sealed class S3Options
     /// <summary>What every name in the bucket begins with; empty, or ending with <c>/</c>. Nodes with the same one share their replays. Default <c>millrace/</c>.</summary>
     public string Prefix { get; set; } = "millrace/";
 
+    /// <summary>
+    /// Whose unfinished recordings this node takes up again when it starts with an empty disk: a name that no other node with this bucket
+    /// and prefix has, up to 64 letters, digits, <c>.</c>, <c>_</c> and <c>-</c>. Default empty: one made of the machine's name and <c>Data:Path</c>,
+    /// which is another when either changes, as a container's may.
+    /// </summary>
+    public string Node { get; set; } = "";
+
     /// <summary>The region that requests are signed for. Default <c>us-east-1</c>, which stores without regions take.</summary>
     public string Region { get; set; } = "us-east-1";
 
@@ -101,6 +108,8 @@ public sealed class S3Options
             yield return $"Storage:S3:Bucket: '{Bucket}' is no name of a bucket (3 to 63 of a-z, 0-9, '.' and '-').";
         if (Prefix.Length > 0 && (Prefix[^1] != '/' || Prefix[0] == '/' || Prefix.Length > 200 || !Prefix.All(IsPlain)))
             yield return $"Storage:S3:Prefix: '{Prefix}' neither is empty nor consists of letters, digits, '.', '_', '-' and '/' with a '/' at its end.";
+        if (Node.Length > 64 || !Node.All(c => IsPlain(c) && c != '/'))
+            yield return $"Storage:S3:Node: '{Node}' has more than 64 characters, or others than letters, digits, '.', '_' and '-'.";
         if (Region.Length == 0)
             yield return "Storage:S3:Region: is empty.";
         var (access, secret, _) = Credentials();
