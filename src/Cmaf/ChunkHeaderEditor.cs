@@ -7,7 +7,8 @@ namespace Millrace.Cmaf;
 /// <param name="SequenceNumber"><c>mfhd.sequence_number</c> there.</param>
 /// <param name="SampleDescription">Which of the track's sample entries it uses, from 1.</param>
 /// <param name="TimeShift">What is taken from its decode time, in the track's timescale.</param>
-public readonly record struct ChunkEdit(uint TrackId, uint SequenceNumber, uint SampleDescription, long TimeShift);
+/// <param name="AddedToFirst">Bytes that its first sample grows by.</param>
+public readonly record struct ChunkEdit(uint TrackId, uint SequenceNumber, uint SampleDescription, long TimeShift, int AddedToFirst = 0);
 
 /// <summary>
 /// Moves a chunk that <see cref="ChunkHeaderWriter"/> wrote into a file of several tracks, without touching its samples: track
@@ -17,6 +18,8 @@ public readonly record struct ChunkEdit(uint TrackId, uint SequenceNumber, uint 
 /// Every chunk grows by the same four bytes (<c>sample_description_index</c>, ISO/IEC 14496-12 §8.8.7), so that a file's size and
 /// the place of everything in it follow from the chunks' sizes alone.
 /// <code>[styp] [prft: track, media time] moof+4 [mfhd: number] traf+4 [tfhd+4: track, entry] [tfdt: time] [trun: offset+4 | …</code>
+/// When its first sample is to grow, that sample's size is another too (in <c>trun</c>, or in <c>tfhd</c> when it is the only one), and the caller
+/// makes <c>mdat</c> longer and puts the bytes into it.
 /// </remarks>
 public static class ChunkHeaderEditor
 {
@@ -29,7 +32,12 @@ public static class ChunkHeaderEditor
     private const int TfhdFlagsOffset = 8;
     private const uint BaseDataOffset = 0x1;
     private const uint SampleDescriptionIndex = 0x2;
+    private const uint DefaultDuration = 0x8;
+    private const uint DefaultSize = 0x10;
     private const uint TrunDataOffset = 0x1;
+    private const uint TrunFirstFlags = 0x4;
+    private const uint TrunDuration = 0x100;
+    private const uint TrunSize = 0x200;
 
     /// <summary>
     /// Writes the edited beginning of a chunk. False when it is none of ours, or begins before the shift.
@@ -38,9 +46,18 @@ public static class ChunkHeaderEditor
     /// <param name="edit">What it becomes.</param>
     /// <param name="output">At least <paramref name="chunk"/>'s length and four more.</param>
     /// <param name="consumed">Bytes of the chunk that are replaced; those written are four more, the rest follows as it is.</param>
-    public static bool TryEdit(ReadOnlySpan<byte> chunk, in ChunkEdit edit, Span<byte> output, out int consumed)
+    public static bool TryEdit(ReadOnlySpan<byte> chunk, in ChunkEdit edit, Span<byte> output, out int consumed) =>
+        TryEdit(chunk, edit, output, out consumed, out _);
+
+    /// <summary>The same of a chunk whose first sample grows.</summary>
+    /// <param name="chunk">Its first bytes.</param>
+    /// <param name="edit">What it becomes.</param>
+    /// <param name="output">At least <paramref name="chunk"/>'s length and four more.</param>
+    /// <param name="consumed">Bytes of the chunk that are replaced.</param>
+    /// <param name="mdat">Where in the chunk <c>mdat</c> begins; 0 when its first sample stays as it is: nothing was to be added, or several samples have one size.</param>
+    public static bool TryEdit(ReadOnlySpan<byte> chunk, in ChunkEdit edit, Span<byte> output, out int consumed, out int mdat)
     {
-        consumed = 0;
+        (consumed, mdat) = (0, 0);
         var at = 0;
         while (TryBox(chunk, at, out var size, out var type) && type != BoxType.Moof)
         {
@@ -84,9 +101,19 @@ public static class ChunkHeaderEditor
             return false;
         }
 
+        // Where the first sample's size stands.
+        var run = BinaryPrimitives.ReadUInt32BigEndian(chunk[(trun + 8)..]);
+        var sizeAt = 0;
+        if (edit.AddedToFirst > 0 && (run & TrunSize) != 0)
+            sizeAt = trun + 20 + ((run & TrunFirstFlags) != 0 ? 4 : 0) + ((run & TrunDuration) != 0 ? 4 : 0);
+        else if (edit.AddedToFirst > 0 && (flags & DefaultSize) != 0 && BinaryPrimitives.ReadInt32BigEndian(chunk[(trun + 12)..]) == 1)
+            sizeAt = tfhd + 16 + ((flags & DefaultDuration) != 0 ? 4 : 0);
+        if (sizeAt + 4 > chunk.Length)
+            return false;
+
         // Up to and with the track id; the entry's number; what follows, four bytes further on.
         var inserted = tfhd + 16;
-        consumed = trun + 20;
+        consumed = Math.Max(trun + 20, sizeAt + 4);
         chunk[moof..inserted].CopyTo(output[moof..]);
         chunk[inserted..consumed].CopyTo(output[(inserted + AddedBytes)..]);
         BinaryPrimitives.WriteInt32BigEndian(output[moof..], moofBytes + AddedBytes);
@@ -99,6 +126,10 @@ public static class ChunkHeaderEditor
         BinaryPrimitives.WriteInt64BigEndian(output[(tfdt + AddedBytes + 12)..], decodeTime);
         BinaryPrimitives.WriteInt32BigEndian(output[(trun + AddedBytes + 16)..],
             BinaryPrimitives.ReadInt32BigEndian(chunk[(trun + 16)..]) + AddedBytes);
+        if (sizeAt == 0)
+            return true;
+        mdat = moof + moofBytes;
+        BinaryPrimitives.WriteUInt32BigEndian(output[(sizeAt + AddedBytes)..], BinaryPrimitives.ReadUInt32BigEndian(chunk[sizeAt..]) + (uint)edit.AddedToFirst);
         return true;
     }
 

@@ -9,6 +9,13 @@ namespace Millrace.Cmaf;
 /// <param name="IsIndependent">It begins with a random access point.</param>
 public readonly record struct FileReference(long ByteLength, long DurationTicks, bool IsIndependent);
 
+/// <summary>A track of a file.</summary>
+/// <param name="Formats">What its samples are in, at least one: a sample entry each.</param>
+/// <param name="HasInBandSets">
+/// The samples of a single entry have their parameter sets with them, and those may change (<c>avc3</c>, ISO/IEC 14496-15 §5.4.2.1). AVC only.
+/// </param>
+public readonly record struct FileTrack(TrackFormat[] Formats, bool HasInBandSets = false);
+
 /// <summary>
 /// Writes the head of a fragmented file of several tracks: <c>ftyp moov sidx</c>. The chunks follow as they are, of all
 /// tracks, each edited by <see cref="ChunkHeaderEditor"/>.
@@ -25,11 +32,11 @@ public static class FragmentedFileWriter
     private const uint MovieTimescale = 1000;
 
     /// <summary>Writes the head. Deterministic.</summary>
-    /// <param name="tracks">Of each track its formats, at least one; ids 1, 2 and so on in their order.</param>
+    /// <param name="tracks">Ids 1, 2 and so on in their order.</param>
     /// <param name="duration">Of the whole, for <c>mehd</c>.</param>
     /// <param name="earliest">Earliest presentation time of the first track, in its timescale.</param>
     /// <param name="references">The bytes behind the head, in order, at most <see cref="MaxReferences"/>.</param>
-    public static byte[] Write(IReadOnlyList<TrackFormat[]> tracks, MediaTime duration, long earliest, IReadOnlyList<FileReference> references)
+    public static byte[] Write(IReadOnlyList<FileTrack> tracks, MediaTime duration, long earliest, IReadOnlyList<FileReference> references)
     {
         ArgumentNullException.ThrowIfNull(tracks);
         ArgumentNullException.ThrowIfNull(references);
@@ -40,26 +47,26 @@ public static class FragmentedFileWriter
         writer.UInt32(0);
         writer.Type("iso6");
         writer.Type("mp41");
-        if (tracks.Any(formats => formats.Any(format => format.Codec == Codec.Av1)))
+        if (tracks.Any(track => track.Formats.Any(format => format.Codec == Codec.Av1)))
             writer.Type("av01");
         writer.End(ftyp);
 
         var moov = writer.Begin("moov");
         InitSegmentWriter.WriteMovieHeader(writer, (uint)tracks.Count + InitSegmentWriter.TrackId);
         for (var i = 0; i < tracks.Count; i++)
-            InitSegmentWriter.WriteTrack(writer, (uint)i + InitSegmentWriter.TrackId, tracks[i]);
+            InitSegmentWriter.WriteTrack(writer, (uint)i + InitSegmentWriter.TrackId, tracks[i].Formats, tracks[i].HasInBandSets);
         var mvex = writer.Begin("mvex");
         var mehd = writer.BeginFull("mehd", 1);
         writer.UInt64((ulong)duration.In(MovieTimescale).Ticks);
         writer.End(mehd);
         for (var i = 0; i < tracks.Count; i++)
-            InitSegmentWriter.WriteTrackExtends(writer, (uint)i + InitSegmentWriter.TrackId, tracks[i][0]);
+            InitSegmentWriter.WriteTrackExtends(writer, (uint)i + InitSegmentWriter.TrackId, tracks[i].Formats[0]);
         writer.End(mvex);
         writer.End(moov);
 
         var sidx = writer.BeginFull("sidx", 1);
         writer.UInt32(InitSegmentWriter.TrackId);
-        writer.UInt32(tracks[0][0].Timescale);
+        writer.UInt32(tracks[0].Formats[0].Timescale);
         writer.UInt64((ulong)earliest);
         // The media begins right behind this box.
         writer.UInt64(0);

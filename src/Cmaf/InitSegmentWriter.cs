@@ -102,7 +102,7 @@ public static class InitSegmentWriter
     }
 
     /// <summary>A track whose samples are of any of these formats: one sample entry each. They are of one kind and timescale.</summary>
-    internal static void WriteTrack(BoxWriter writer, uint trackId, ReadOnlySpan<TrackFormat> formats)
+    internal static void WriteTrack(BoxWriter writer, uint trackId, ReadOnlySpan<TrackFormat> formats, bool hasInBandSets = false)
     {
         var format = formats[0];
         var trak = writer.Begin("trak");
@@ -161,19 +161,19 @@ public static class InitSegmentWriter
         writer.End(writer.BeginFull("url ", 0, 1));
         writer.End(dref);
         writer.End(dinf);
-        WriteSampleTable(writer, formats);
+        WriteSampleTable(writer, formats, hasInBandSets);
         writer.End(minf);
         writer.End(mdia);
         writer.End(trak);
     }
 
-    private static void WriteSampleTable(BoxWriter writer, ReadOnlySpan<TrackFormat> formats)
+    private static void WriteSampleTable(BoxWriter writer, ReadOnlySpan<TrackFormat> formats, bool hasInBandSets)
     {
         var stbl = writer.Begin("stbl");
         var stsd = writer.BeginFull("stsd");
         writer.UInt32((uint)formats.Length);
         foreach (var format in formats)
-            SampleEntryWriter.Write(writer, format);
+            SampleEntryWriter.Write(writer, format, hasInBandSets);
         writer.End(stsd);
         foreach (var type in (ReadOnlySpan<string>)["stts", "stsc", "stco"])
         {

@@ -5,12 +5,12 @@ namespace Millrace.Cmaf;
 /// <summary>Writes sample entries with their codec configuration (ISO/IEC 14496-12 §8.5.2, §12.1.3, §12.2.3, and each codec's binding).</summary>
 internal static class SampleEntryWriter
 {
-    public static void Write(BoxWriter writer, TrackFormat format)
+    public static void Write(BoxWriter writer, TrackFormat format, bool hasInBandSets)
     {
         switch (format)
         {
             case VideoFormat video:
-                WriteVideo(writer, video);
+                WriteVideo(writer, video, hasInBandSets);
                 break;
             case AudioFormat audio:
                 WriteAudio(writer, audio);
@@ -18,11 +18,11 @@ internal static class SampleEntryWriter
         }
     }
 
-    private static void WriteVideo(BoxWriter writer, VideoFormat format)
+    private static void WriteVideo(BoxWriter writer, VideoFormat format, bool hasInBandSets)
     {
         var (entryType, configurationType) = format.Codec switch
         {
-            Codec.Avc => ("avc1", "avcC"),
+            Codec.Avc => (hasInBandSets ? "avc3" : "avc1", "avcC"),
             Codec.Hevc => ("hvc1", "hvcC"),
             Codec.Av1 => ("av01", "av1C"),
             Codec.Vp9 => ("vp09", "vpcC"),

@@ -103,6 +103,28 @@ public static class AvcConfiguration
         return true;
     }
 
+    /// <summary>Every parameter set of a record, each behind its length in 4 bytes as in a sample. The record was read before.</summary>
+    public static byte[] ParameterSets(ReadOnlySpan<byte> avcC)
+    {
+        var output = new List<byte>(avcC.Length + 16);
+        var position = 6;
+        for (var count = avcC.Length > 6 ? avcC[5] & 31 : 0; count > 0 && TryReadUnit(avcC, ref position, SpsType, out var unit); count--)
+            Append(output, unit);
+        if (position >= avcC.Length)
+            return [.. output];
+        for (var count = avcC[position++]; count > 0 && TryReadUnit(avcC, ref position, PpsType, out var unit); count--)
+            Append(output, unit);
+        return [.. output];
+
+        static void Append(List<byte> output, ReadOnlySpan<byte> unit)
+        {
+            Span<byte> length = stackalloc byte[4];
+            BinaryPrimitives.WriteInt32BigEndian(length, unit.Length);
+            output.AddRange(length);
+            output.AddRange(unit);
+        }
+    }
+
     /// <summary>The record's first picture parameter set, with its header. The record was read before.</summary>
     internal static ReadOnlySpan<byte> FirstPicture(ReadOnlySpan<byte> avcC)
     {

@@ -32,6 +32,31 @@ public sealed class DownloadFileTests
         }
     }
 
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 638000000000000000)]
+    public void TryEdit_FirstSampleGrows_SaysSoWhereItsSizeStands(bool beginsSegment, long wallClock)
+    {
+        Sample[] equal = [new(5, 1024, 0, true), new(5, 1024, 0, true)];
+        foreach (var samples in (Sample[][])[Samples, Samples[..1], [Samples[0], Samples[0] with { Duration = 1, IsSync = false }], equal])
+        {
+            var chunk = Chunk(new ChunkHeader(7, 900_000, beginsSegment, wallClock), samples);
+            var look = chunk.AsSpan(0, Math.Min(chunk.Length, ChunkHeaderEditor.LookBytes));
+            var output = new byte[look.Length + ChunkHeaderEditor.AddedBytes];
+            Assert.True(ChunkHeaderEditor.TryEdit(look, new ChunkEdit(2, 41, 1, 0, AddedToFirst: 33), output, out var consumed, out var mdat));
+            var payload = samples.Sum(sample => sample.Size);
+            var isOneSize = samples.Length > 1 && samples.All(sample => sample.Size == samples[0].Size);
+            Assert.Equal(isOneSize ? 0 : chunk.Length - payload - 8, mdat);
+            if (mdat == 0)
+                continue;
+            byte[] edited = [.. output.AsSpan(0, consumed + ChunkHeaderEditor.AddedBytes), .. chunk.AsSpan(consumed, mdat + 8 - consumed), .. new byte[33], .. chunk.AsSpan(mdat + 8)];
+            System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(edited.AsSpan(mdat + ChunkHeaderEditor.AddedBytes), payload + 8 + 33);
+            InitTrack track = new(2, 90000, Sound, 0, 0, 0);
+            Assert.True(FragmentReader.TryRead(edited, [track], out var fragments, out var fault), fault);
+            Assert.Equal([samples[0] with { Size = samples[0].Size + 33 }, .. samples[1..]], Assert.Single(fragments).Samples.Select(sample => sample.Sample));
+        }
+    }
+
     [Fact]
     public void TryEdit_CutOffBrokenOrBeforeTheShift_IsRefused()
     {
@@ -60,7 +85,7 @@ public sealed class DownloadFileTests
         byte[] configuration = [1, 0, 0, 0, 0, 30, 0x82, 1, 1, 1, 0, 0];
         VideoFormat[] picture = [new(Codec.Vp9, "vp09.00.30.08", configuration, 640, 360), new(Codec.Vp9, "vp09.00.30.08", configuration, 480, 270)];
         var head = FragmentedFileWriter.Write(
-            [picture, [Sound]], new MediaTime(450_000, 90_000), 3000, [new(1000, 180_000, true), new(2000, 270_000, false)]);
+            [new FileTrack(picture), new FileTrack([Sound])], new MediaTime(450_000, 90_000), 3000, [new(1000, 180_000, true), new(2000, 270_000, false)]);
 
         Assert.True(InitSegmentReader.TryRead(head, out var tracks, out var fault), fault);
         Assert.Equal([1u, 2u], tracks.Select(track => track.Id));

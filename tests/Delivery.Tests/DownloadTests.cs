@@ -75,6 +75,38 @@ public sealed class DownloadTests : IDisposable
         Assert.Equal(Enumerable.Repeat(180_000, 5), Enumerable.Range(0, 5).Select(i => BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(sidx.Offset + 44 + 12 * i))));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(" -x264-params aud=1")]
+    public async Task EncoderThatCameBackWithOtherSettings_IsOneTrackThatFfmpegFollows(string more)
+    {
+        AddAvc("320x180", 0, more);
+        AddAvc("640x360", 2, more);
+        broadcast.End();
+        var answer = Get();
+        var file = await answer.BodyAsync();
+        Assert.Equal((200, (long?)file.Length), (answer.Response.StatusCode, answer.Response.ContentLength));
+        Assert.True(BoxReader.TryFind(file, [.. new[] { "moov", "trak", "mdia", "minf", "stbl", "stsd" }.Select(BoxType.Of)], out var stsd));
+        Assert.Equal((1, "avc3"), (BinaryPrimitives.ReadInt32BigEndian(stsd[4..]), System.Text.Encoding.ASCII.GetString(stsd.Slice(12, 4))));
+        var sidx = Boxes(file).Single(box => box.Type == "sidx");
+        Assert.Equal(file.Length - sidx.Offset - sidx.Length, Enumerable.Range(0, 4).Sum(i => BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(sidx.Offset + 40 + 12 * i))));
+        // Every picture in its own size, none of them damaged.
+        Assert.Equal([.. Enumerable.Repeat(320 * 180, 60), .. Enumerable.Repeat(640 * 360, 60)], Previews.Ffmpeg.Frames(file));
+
+        var random = new Random(7);
+        for (var i = 0; i < 200; i++)
+        {
+            var from = random.Next(file.Length);
+            var to = Math.Min(file.Length, from + 1 + random.Next(i % 3 == 0 ? 40_000 : 400));
+            Assert.Equal(file[from..to], await Get(change: request => request.Headers.Range = $"bytes={from}-{to - 1}").BodyAsync());
+        }
+        // On its own each run is a file like every other.
+        var one = await Get("?to=4").BodyAsync();
+        Assert.True(BoxReader.TryFind(one, [.. new[] { "moov", "trak", "mdia", "minf", "stbl", "stsd" }.Select(BoxType.Of)], out stsd));
+        Assert.Equal("avc1", System.Text.Encoding.ASCII.GetString(stsd.Slice(12, 4)));
+        Assert.Equal(Enumerable.Repeat(320 * 180, 60), Previews.Ffmpeg.Frames(one));
+    }
+
     [Fact]
     public async Task Ranges_OfBytes_AreSlicesOfTheWholeInMemoryAndInFiles()
     {
@@ -226,6 +258,35 @@ public sealed class DownloadTests : IDisposable
             new RenditionDescription("source", picture, InitSegmentWriter.Write(picture)),
             new RenditionDescription("audio", Sound, InitSegmentWriter.Write(Sound)),
         ]));
+    }
+
+    /// <summary>A run of an encoder: two segments of two seconds, each a GOP in two parts.</summary>
+    private void AddAvc(string size, long first, string more)
+    {
+        var (init, media) = Previews.Ffmpeg.Encode($"testsrc2=s={size}:r=15", $"-c:v libx264 -preset veryfast -g 30 -bf 0 -frames:v 30{more} -video_track_timescale 90000");
+        byte[] encoded = [.. init, .. media];
+        Assert.True(InitSegmentReader.TryRead(encoded, out var tracks, out var fault), fault);
+        Assert.True(FragmentReader.TryRead(encoded, tracks, out var fragments, out fault), fault);
+        var format = (VideoFormat)Assert.Single(tracks).Format;
+        var all = Assert.Single(fragments).Samples;
+        broadcast ??= origin.OpenBroadcast("studio-two", begin: false);
+        broadcast.BeginPeriod(new PeriodDescription(first, new MediaTime(first * 180_000, 90_000), origin.Time.GetUtcNow(), [new RenditionDescription("source", format, InitSegmentWriter.Write(format))]));
+        for (var number = first; number < first + 2; number++)
+        {
+            for (var part = 0; part < 2; part++)
+            {
+                var some = all.Skip(part * 15).Take(15).ToArray();
+                var samples = some.Select(sample => sample.Sample with { Duration = 6000 }).ToArray();
+                var header = new ChunkHeader((uint)(number * 2 + part + 1), number * 180_000 + part * 90_000, part == 0, 0);
+                var head = new byte[ChunkHeaderWriter.Measure(header, samples)];
+                ChunkHeaderWriter.Write(head, header, samples);
+                byte[] payload = [.. some.SelectMany(sample => encoded.AsSpan(sample.Offset, sample.Sample.Size).ToArray())];
+                broadcast.AppendPart(
+                    new PartDescription(0, number, part, new MediaTime(header.DecodeTime, 90_000), new MediaTime(90_000, 90_000), part == 0, origin.Time.GetUtcNow(), 15),
+                    new MediaChunk([arena.Copy(head), arena.Copy(payload)]));
+            }
+            broadcast.EndSegment(new SegmentDescription(0, number, new MediaTime(number * 180_000, 90_000), new MediaTime(180_000, 90_000), true, false));
+        }
     }
 
     /// <summary>Two seconds: four parts of 15 pictures, and of 24 frames of sound.</summary>

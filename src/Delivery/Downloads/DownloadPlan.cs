@@ -84,7 +84,7 @@ internal sealed class DownloadPlan
             return null;
         }
         // Sound that has none in this range is no track.
-        if (beside is not null && beside.Formats.Length == 0)
+        if (beside is not null && beside.IsEmpty)
             plan = new DownloadPlan([leading], first, last);
         fault = DownloadFault.None;
         plan.LayOut(broadcast, origin);
@@ -131,7 +131,7 @@ internal sealed class DownloadPlan
             }
         }
         foreach (var track in tracks)
-            track.TimeShift = FloorTo(new MediaTime(start, timescale), track.Formats[0].Timescale);
+            track.TimeShift = FloorTo(new MediaTime(start, timescale), track.Description.Formats[0].Timescale);
 
         // 2. References: a segment each, or several.
         var perReference = (int)((last - first) / MaxReferences) + 1;
@@ -146,7 +146,7 @@ internal sealed class DownloadPlan
             for (var i = 0; i < perReference && number <= last; i++, number++)
             {
                 foreach (var track in tracks)
-                    length += track.Find(number) is { } segment ? DownloadTrack.LengthOf(segment) : 0;
+                    length += track.Find(number) is { } segment ? track.LengthOf(segment) : 0;
                 if (lead.Find(number) is { } leading)
                     until = leading.End.In(timescale).Ticks;
             }
@@ -166,7 +166,7 @@ internal sealed class DownloadPlan
 
         // 3. The head, and with it the length.
         Head = FragmentedFileWriter.Write(
-            [.. tracks.Select(track => track.Formats)], new MediaTime(at - start, timescale), begin.Start.Ticks - start, references);
+            [.. tracks.Select(track => track.Description)], new MediaTime(at - start, timescale), begin.Start.Ticks - start, references);
         Length = Head.Length + total;
         var names = string.Join('+', tracks.Select(track => track.Rendition.Name));
         ETag = string.Create(CultureInfo.InvariantCulture,

@@ -134,7 +134,7 @@ internal sealed class DownloadResponse
         long end = plan.Head.Length;
         foreach (var (track, segment, _) in plan.Segments())
         {
-            end += DownloadTrack.LengthOf(segment);
+            end += track.LengthOf(segment);
             if (end <= from)
                 continue;
             using var reader = SegmentReader.Open(track.Media, segment.Number, segment.ByteLength);
@@ -152,7 +152,7 @@ internal sealed class DownloadResponse
         long at = plan.Head.Length;
         foreach (var (track, segment, sequenceNumber) in plan.Segments())
         {
-            var end = at + DownloadTrack.LengthOf(segment);
+            var end = at + track.LengthOf(segment);
             if (at >= to || context.RequestAborted.IsCancellationRequested)
                 break;
             if (end > from)
@@ -177,11 +177,14 @@ internal sealed class DownloadResponse
             return false;
         var writer = context.Response.BodyWriter;
         var begin = new byte[2 * ChunkHeaderEditor.LookBytes + ChunkHeaderEditor.AddedBytes];
+        long added = 0;
         for (var i = 0; i < segment.Parts.Length; i++)
         {
             var part = segment.Parts.Span[i];
-            var at = part.Offset + (long)i * ChunkHeaderEditor.AddedBytes;
-            var end = at + part.ByteLength + ChunkHeaderEditor.AddedBytes;
+            var sets = track.SetsOf(segment, part);
+            var at = part.Offset + added;
+            added += ChunkHeaderEditor.AddedBytes + sets.Length;
+            var end = part.Offset + part.ByteLength + added;
             if (at >= to)
                 return true;
             if (end <= from)
@@ -192,29 +195,61 @@ internal sealed class DownloadResponse
             var original = begin.AsMemory(0, look);
             var edited = begin.AsMemory(ChunkHeaderEditor.LookBytes);
             if (!await reader.ReadAsync(part.Offset, original)
-                || !ChunkHeaderEditor.TryEdit(original.Span, track.EditOf(segment, sequenceNumber + (uint)i), edited.Span, out var consumed))
+                || !ChunkHeaderEditor.TryEdit(original.Span, track.EditOf(segment, sequenceNumber + (uint)i, sets.Length), edited.Span, out var consumed, out var mdat))
             {
                 return false;
             }
             var head = consumed + ChunkHeaderEditor.AddedBytes;
-            var (skip, take) = Within(at, head, from, to);
-            if (take > 0)
-                await writer.WriteAsync(edited.Slice((int)skip, (int)take));
-
-            // 2. The rest as it is.
-            (skip, take) = Within(at + head, part.ByteLength - consumed, from, to);
-            var source = part.Offset + consumed + (int)skip;
-            while (take > 0 && !context.RequestAborted.IsCancellationRequested)
+            // 2. Several samples of one size, among them the random access point: nothing can be put in front of that one alone.
+            if (sets.Length > 0 && mdat == 0)
             {
-                var space = writer.GetMemory(CopyBytes);
-                var piece = (int)Math.Min(space.Length, take);
-                if (!await reader.ReadAsync(source, space[..piece]))
-                    return false;
-                writer.Advance(piece);
-                await writer.FlushAsync();
-                source += piece;
-                take -= piece;
+                await SendAsync(writer, at, InBandSets.Free(sets.Length), from, to);
+                at += sets.Length;
             }
+            await SendAsync(writer, at, edited[..head], from, to);
+            at += head;
+
+            // 3. The rest as it is, but for the parameter sets in front of the first sample.
+            if (mdat > 0)
+            {
+                var insertion = await InBandSets.ReadAsync(reader, part.Offset + mdat, part.ByteLength - mdat, sets);
+                if (insertion is not { } inserted || !await CopyAsync(context, reader, part.Offset + consumed, mdat - consumed, at, from, to))
+                    return false;
+                at += mdat - consumed;
+                await SendAsync(writer, at, inserted.Bytes, from, to);
+                at += inserted.Bytes.Length;
+                consumed = mdat + inserted.Replaced;
+            }
+            if (!await CopyAsync(context, reader, part.Offset + consumed, part.ByteLength - consumed, at, from, to))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>Sends those of some bytes at a place that lie between two others.</summary>
+    private static async ValueTask SendAsync(System.IO.Pipelines.PipeWriter writer, long at, ReadOnlyMemory<byte> bytes, long from, long to)
+    {
+        var (skip, take) = Within(at, bytes.Length, from, to);
+        if (take > 0)
+            await writer.WriteAsync(bytes.Slice((int)skip, (int)take));
+    }
+
+    /// <summary>Sends those of a segment's bytes, which stand at a place of the file, that lie between two others. False when they are gone.</summary>
+    private static async Task<bool> CopyAsync(HttpContext context, SegmentReader reader, int source, int length, long at, long from, long to)
+    {
+        var writer = context.Response.BodyWriter;
+        var (skip, take) = Within(at, length, from, to);
+        source += (int)skip;
+        while (take > 0 && !context.RequestAborted.IsCancellationRequested)
+        {
+            var space = writer.GetMemory(CopyBytes);
+            var piece = (int)Math.Min(space.Length, take);
+            if (!await reader.ReadAsync(source, space[..piece]))
+                return false;
+            writer.Advance(piece);
+            await writer.FlushAsync();
+            source += piece;
+            take -= piece;
         }
         return true;
     }

@@ -29,6 +29,13 @@ internal static class Ffmpeg
     public static byte[] Sheet(int red, int tiles, int rows) => Run(
         $"-f lavfi -i nullsrc=s=160x90:r=1:d={tiles} -vf format=rgb24,geq=r={red}+4*N:g=0:b=0,tile=5x{rows}:nb_frames={tiles},format=yuvj420p -frames:v 1 -c:v mjpeg -q:v 2 -f mjpeg -", []);
 
+    /// <summary>Samples of each picture of a file, decoded; an error in it ends the test.</summary>
+    public static List<int> Frames(byte[] file)
+    {
+        var list = System.Text.Encoding.ASCII.GetString(Run("-xerror -err_detect explode -i - -c:v rawvideo -pix_fmt gray -autoscale 0 -vsync passthrough -f framecrc -", file));
+        return [.. list.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] != '#').Select(line => int.Parse(line.Split(',')[4], System.Globalization.CultureInfo.InvariantCulture))];
+    }
+
     private static byte[] Run(string arguments, byte[] input)
     {
         Process? process = null;
