@@ -410,7 +410,11 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
                 continue;
             }
             // Only what we could have made.
-            if (BroadcastId.TryParse(name, out _))
+            if (!BroadcastId.TryParse(name, out _))
+                continue;
+            if (Archive?.IsDoomedDirectory(directory) == true)
+                Spooler.DeleteDirectory(directory);
+            else
                 Recover(directory);
         }
     }

@@ -141,6 +141,9 @@ internal sealed class Archive : IDisposable
     /// <summary>Something of it is still to be deleted: what is recorded under its id now is not to go with it, and stays on the disk.</summary>
     public bool IsDoomed(string id) => doomed.Contains(id);
 
+    /// <summary>A directory that an earlier run was told to delete, and did not get to.</summary>
+    public bool IsDoomedDirectory(string directory) => doomed.Overtook(Path.GetFileName(directory), Directory.GetCreationTimeUtc(directory));
+
     /// <summary>Deletes one object.</summary>
     public void DeleteObject(string name) => QueueDeletion(name);
 

@@ -51,6 +51,12 @@ internal sealed class DoomedList
     /// <summary>What was cut from it goes too.</summary>
     public bool HasClips(string id) => ids.GetValueOrDefault(id);
 
+    /// <summary>
+    /// It was to be deleted, and the process ended before its directory on this disk went. One that was recorded under the same id
+    /// afterwards is younger than the file here.
+    /// </summary>
+    public bool Overtook(string id, DateTime madeAt) => ids.ContainsKey(id) && madeAt <= File.GetLastWriteTimeUtc(Path.Combine(directory, id));
+
     public void Add(string id, bool withClips)
     {
         var all = ids.AddOrUpdate(id, withClips, (_, before) => before || withClips);
