@@ -109,4 +109,7 @@ internal static partial class Log
 
     [LoggerMessage(8303, LogLevel.Warning, "A push from {Peer} was refused with {Status}: {Reason} ({More} more like it since)")]
     public static partial void PushRefused(this ILogger logger, string peer, int status, string reason, long more);
+
+    [LoggerMessage(8304, LogLevel.Warning, "Nobody has brought {Broadcasts} broadcasts of an earlier run up to date within {Seconds:0} s; this node is ready without")]
+    public static partial void NotCaughtUp(this ILogger logger, int broadcasts, double seconds);
 }

@@ -64,9 +64,12 @@ public sealed class PushedBroadcasts : IDisposable
         {
             lock (gate)
             {
-                if (behind.Count > 0 && time.GetElapsedTime(startedAt) >= CatchUpPatience)
-                    behind.Clear();
                 behind.RemoveWhere(id => known.TryGetValue(id, out var pushed) && pushed.Broadcast.IsEnded);
+                if (behind.Count > 0 && time.GetElapsedTime(startedAt) >= CatchUpPatience)
+                {
+                    logger.NotCaughtUp(behind.Count, CatchUpPatience.TotalSeconds);
+                    behind.Clear();
+                }
                 return behind.Count > 0;
             }
         }

@@ -61,11 +61,12 @@ public sealed class OriginPushTests(ITestOutputHelper output)
             a = await MillraceProcess.StartNodeAsync("origin", dataA.Path, port, origin);
             await ingest.LogAsync(line => line.Contains("takes studio", StringComparison.Ordinal) && line.Contains("again", StringComparison.Ordinal));
 
-            // It was not ready before it had what it missed: at the very first look nothing is behind. The other one may be a frame ahead.
+            // It was not ready before it had what it missed: at the very first look nothing is behind. The other one may be a frame
+            // ahead; where this machine is so busy that ten seconds are too few, the origin says so.
             var other = await new HlsRendition(b, b.Uri($"b/{id}/source/dvr.m3u8")).LoadAsync();
             var again = new HlsRendition(a, a.Uri($"b/{id}/source/dvr.m3u8"));
             var first = await again.LoadAsync();
-            Assert.True(first.NextSegment >= other.NextSegment - 1, $"Ready at {first.NextSegment}, behind {other.NextSegment}.");
+            Assert.True(first.NextSegment >= other.NextSegment - 1 || a.Output.Contains("this node is ready without", StringComparison.Ordinal), $"Ready at {first.NextSegment}, behind {other.NextSegment}.");
             seen = (await video.LoadAsync()).NextSegment;
             await again.UntilAsync(playlist => playlist.NextSegment > seen, TimeSpan.FromSeconds(60));
 
