@@ -43,15 +43,18 @@ public static class MultivariantPlaylist
             writer.Write(steering);
             writer.Write("\",PATHWAY-ID=\".\"\n"u8);
         }
+        var groups = Groups(audio);
         if (video.Count == 0)
         {
-            foreach (var rendition in audio)
-                WriteVariant(ref writer, rendition, default, score: 0, options);
+            foreach (var group in groups)
+            {
+                foreach (var rendition in group.Renditions)
+                    WriteVariant(ref writer, rendition, default, score: 0, options);
+            }
             writer.Flush();
             return;
         }
         // 1. The sound, by coding: who cannot play the one takes the variants of the other.
-        var groups = Groups(audio);
         foreach (var group in groups)
         {
             for (var i = 0; i < group.Renditions.Count; i++)

@@ -56,6 +56,22 @@ public class LadderTests
     }
 
     [Fact]
+    public void Write_SoundAloneThatBrowsersCannotPlay_BeginsWithWhatTheyCan()
+    {
+        var timeline = new BroadcastTimeline(new TimelineContract(2, new MediaTime(31500, 90000)));
+        timeline.BeginPeriod(new NewPeriod(0, new MediaTime(0, 90000), ScriptedBroadcast.Origin,
+        [
+            new("audio", new AudioFormat(Codec.Mp3, "mp4a.40.34", [], 48000, 2, 1152), new byte[] { 2 }),
+            new("aac", ScriptedBroadcast.Audio(), default, IsDerived: true, TargetBitsPerSecond: 128_000),
+        ]));
+        timeline.AppendPart(new NewPart(0, 0, 0, new MediaTime(0, 48000), new MediaTime(16000, 48000), true, 400, 16));
+
+        var playlist = Write(timeline);
+
+        Assert.Equal(["aac/live.m3u8", "audio/live.m3u8"], playlist.Split('\n').Where(line => line.EndsWith(".m3u8", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Write_EndedBeforeARungBegan_OffersOnlyWhatThereIs()
     {
         var broadcast = new ScriptedBroadcast().Begin(rung: true).RungEnds().Segments(1);
