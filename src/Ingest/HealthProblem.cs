@@ -85,10 +85,11 @@ public sealed record HealthProblem(string Code, string Message)
             yield return new("ladder_restarting", $"The further renditions have a gap: {ladder.Reason}");
         else if (ladder.HasRecentErrors)
             yield return new("source_undecodable", $"Some of what comes cannot be decoded, and the further renditions show what ffmpeg makes of it: {(ladder.LastErrors is [.., var line] ? line : "")} Look at the encoder, and at the way to it.");
-        if (ladder.Notes.Count > 0 && (ladder.Rungs.Count == 0 || ladder.OverBudget > 0))
+        // Sound that is made to AAC does not stand for pictures that are missing.
+        if (ladder.Notes.Count > 0 && (ladder.OverBudget > 0 || !ladder.Rungs.Any(rung => rung.Height > 0)))
             yield return new("ladder_left_out", string.Join(' ', ladder.Notes));
         if (ladder.Shed > 0)
-            yield return new("ladder_shed", Text($"{ladder.Shed} renditions were given up, because this machine does not keep up with them."));
+            yield return new("ladder_shed", Text($"{(ladder.Shed == 1 ? "One rendition was" : $"{ladder.Shed} renditions were")} given up, because this machine does not keep up with {(ladder.Shed == 1 ? "it" : "them")}."));
         if (ladder.NormalizeReason is { } reason)
             yield return new("source_normalized", $"The picture is encoded again for viewers. {reason}");
     }

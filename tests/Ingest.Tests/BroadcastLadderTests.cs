@@ -120,6 +120,10 @@ public sealed class BroadcastLadderTests
         Assert.Empty(health.Rungs);
         Assert.Contains(health.Notes, note => note.Contains("Ingest:MaxPixels", StringComparison.Ordinal));
         Assert.Contains(stage.Problems(publisher), problem => problem.Code == "ladder_left_out");
+        // Sound that is made to AAC beside it makes no difference.
+        var withSound = publisher.Publisher.Session.Broadcast.ReadHealth() with { Ladder = health with { Rungs = [new RungHealth("aac", 0, 0, 128_000)] } };
+        Assert.Contains(HealthProblem.Find(withSound, new IngestOptions(), new PackagingOptions(), stage.Node.Time.GetUtcNow()),
+            problem => problem.Code == "ladder_left_out");
         Assert.Equal(0, stage.Budget.Used);
         stage.End();
     }
