@@ -58,13 +58,16 @@ internal readonly record struct CodecLevel(int Number)
         return new CodecLevel(62);
     }
 
-    /// <summary>The format that players are told: High of AVC, Main of HEVC and AV1, 8 bits.</summary>
-    public VideoFormat Announce(Codec codec, int width, int height) => new(codec, codec switch
+    /// <summary>The format that players are told: High of AVC, Main of HEVC and AV1, 8 bits; frames a second, or 0 when they are to be measured.</summary>
+    public VideoFormat Announce(Codec codec, int width, int height, double framesPerSecond = 0) => new(codec, codec switch
     {
         Codec.Avc => string.Create(CultureInfo.InvariantCulture, $"avc1.6400{Number:x2}"),
         // general_level_idc is 30 times the level; 0x90: progressive, frames only.
         Codec.Hevc => string.Create(CultureInfo.InvariantCulture, $"hvc1.1.6.L{Number * 3}.90"),
         // seq_level_idx: four times (level − 2.0), in quarters of which only the first ones are in use.
         _ => string.Create(CultureInfo.InvariantCulture, $"av01.0.{(Number / 10 - 2) * 4 + Number % 10:00}M.08"),
-    }, [], width, height);
+    }, [], width, height)
+    {
+        DeclaredFrameRate = framesPerSecond,
+    };
 }

@@ -150,13 +150,18 @@ public static class Ladder
         var bits = spec.BitsPerSecond ?? BitsOf(spec, UsualBits(spec.Height), source);
         var preset = spec.Preset ?? spec.Codec switch { Codec.Avc => "veryfast", Codec.Hevc => "ultrafast", _ => "8" };
         var level = CodecLevel.Of(spec.Codec, width, height, rate, bits);
-        return new VideoRung(NameOf(spec.Codec, spec.Height), width, height, rate, every, bits, spec.Codec, preset, level.Announce(spec.Codec, width, height))
+        return new VideoRung(NameOf(spec.Codec, spec.Height), width, height, rate, every, bits, spec.Codec, preset, level.Announce(spec.Codec, width, height, DeclaredRate(source) / every))
         {
             Level = level,
         };
     }
 
     private static double Rate(SourceFacts source) => source.FramesPerSecond is > 0 and <= 1000 ? source.FramesPerSecond : 30;
+
+    /// <summary>What the source declares, when it keeps to it; else 0, and players learn the rate that is measured.</summary>
+    private static double DeclaredRate(SourceFacts source) =>
+        source.Video is { DeclaredFrameRate: > 0 } video && Math.Abs(video.DeclaredFrameRate - source.FramesPerSecond) < 0.05 * source.FramesPerSecond
+            ? video.DeclaredFrameRate : 0;
 
     /// <summary>Which share of the source's frames keeps a rung at its cap: below 720 rows 50 and 60 are halved.</summary>
     private static int KeepsEvery(double rate, RungSpec spec)
