@@ -105,7 +105,7 @@ public sealed record Ffmpeg(string Path, string Version, EncoderProfile Encoders
                 notes.Add($"{profile.Name} encodes.");
                 return profile;
             }
-            notes.Add($"{profile.Name} does not work: {reason}");
+            notes.Add($"{profile.Name} does not work: {reason.TrimEnd('.')}.");
         }
         notes.Add("Encoding is done in software.");
         return EncoderProfile.Software;

@@ -31,7 +31,9 @@ public sealed class TranscodingOptions
     /// </summary>
     public string Hardware { get; set; } = "none";
 
-    /// <summary>Path of ffmpeg; empty (default) takes the one on the PATH.</summary>
+    /// <summary>
+    /// Path of the ffmpeg that makes renditions; empty (default) takes the one on the PATH, as thumbnails and the demo always do.
+    /// </summary>
     public string Ffmpeg { get; set; } = "";
 
     /// <summary>
@@ -102,7 +104,7 @@ public sealed class TranscodingOptions
             foreach (var fault in LadderText.Faults(entry[(equals + 1)..]))
                 yield return $"Transcoding:Channels: {channel}: {fault}";
         }
-        if (Hardware is not ("none" or "auto") && EncoderProfile.Find(Hardware) is null)
+        if (Hardware.ToLowerInvariant() is not ("none" or "auto") && EncoderProfile.Find(Hardware) is null)
             yield return $"Transcoding:Hardware: '{Hardware}' is not one of none, auto, {string.Join(", ", EncoderProfile.Hardware.Select(profile => profile.Name))}.";
         if (MaxBacklog < HangTimeout)
             yield return $"Transcoding:MaxBacklog: is below Transcoding:HangTimeout, so that every hang would lose media.";

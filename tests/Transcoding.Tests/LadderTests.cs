@@ -44,6 +44,18 @@ public sealed class LadderTests
         Assert.All(plan.Video, rung => Assert.Equal((0, 0), (rung.Width % 2, rung.Height % 2)));
     }
 
+    [Theory]
+    [InlineData(60, 60, "60 30 30 30")]
+    [InlineData(59.94, 58, "59.94 29.97 29.97 29.97")]
+    [InlineData(1000, 30, "0 0 0 0")]
+    [InlineData(0, 30, "0 0 0 0")]
+    public void Derive_RateThatTheSourceKeepsTo_IsAnnounced(double declared, double measured, string expected)
+    {
+        var facts = Source(1920, 1080, measured, 8_000_000);
+        facts = facts with { Video = new VideoFormat(Codec.Avc, "avc1.64002a", [], 1920, 1080) { DeclaredFrameRate = declared } };
+        Assert.Equal(expected, string.Join(' ', Derive(facts).Video.Select(rung => FormattableString.Invariant($"{rung.Announced.DeclaredFrameRate:0.##}"))));
+    }
+
     [Fact]
     public void Derive_WidePixels_BecomeSquareOnes() =>
         Assert.Equal("360p=640x360@25/700 160p=284x160@25/230", Sizes(Derive(Source(720, 576, 25, 3_000_000, 64, 45), "360p,160p")));
@@ -174,6 +186,7 @@ public sealed class LadderTests
         Assert.Equal(7, faults.Count);
         Assert.All(faults, fault => Assert.StartsWith("Transcoding:", fault, StringComparison.Ordinal));
         Assert.Empty(new TranscodingOptions().Check());
+        Assert.All(["None", "AUTO", "Nvenc"], name => Assert.Empty(new TranscodingOptions { Hardware = name }.Check()));
         Assert.Equal(("off", "480p@900k+160p", "481p"), (options.LadderOf("Radio"), options.LadderOf("talk"), options.LadderOf("other")));
         Assert.Equal("480p 160p", string.Join(' ', Ladder.Derive(Source(), options, "talk").Video.Select(rung => rung.Name)));
     }

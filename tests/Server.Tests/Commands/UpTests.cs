@@ -73,7 +73,7 @@ public sealed class UpTests : IDisposable
         var lines = output.ToString().Split('\n');
         Assert.Contains(lines, line => line.StartsWith(begins, StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Contains("Rtmp:Tls:Port", StringComparison.Ordinal) && line.StartsWith("ok", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Contains("ffmpeg", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("ok    ffmpeg", StringComparison.Ordinal) && line.Contains("encodes in software", StringComparison.Ordinal));
         Assert.Equal(exitCode, code);
     }
 
