@@ -32,8 +32,9 @@ internal static class PreviewCommand
         var matrix = format.Color is { Matrix: not 2 } ? "auto" : format.Height >= 720 ? "bt709" : "bt601";
         var picture = $"[0:v:0]trim=end_frame=1,scale={Size(shown, PreviewPicture.LargeLongest)}:flags=area:in_color_matrix={matrix}"
             + ":out_color_matrix=bt601:out_range=pc,setsar=1,format=yuvj420p,setpts=0,split=3[large][b][c]"
-            + $";[b]scale={Size(shown, PreviewPicture.SmallLongest)}:flags=area[small]"
-            + $";[c]scale={tile}:flags=area,split=2[tile][new]";
+            // Sizes are even, so that the smaller ones may have another shape by a little; tiles that have not all the same one make no sheet.
+            + $";[b]scale={Size(shown, PreviewPicture.SmallLongest)}:flags=area,setsar=1[small]"
+            + $";[c]scale={tile}:flags=area,setsar=1,split=2[tile][new]";
         var sheet = tiles is null ? ";[new]" : ";[1:v:0]setsar=1,format=yuvj420p[old];[old][new]concat=n=2:v=1,";
         var grid = string.Create(CultureInfo.InvariantCulture, $"tile={SpriteSheets.Columns}x{rows}:nb_frames={count},setpts=0[sheet]");
         return

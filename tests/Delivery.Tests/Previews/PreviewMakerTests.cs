@@ -89,6 +89,22 @@ public sealed class PreviewMakerTests : IDisposable
         Assert.Empty(Directory.GetDirectories(Path.Combine(directory.FullName, "recordings")));
     }
 
+    [Theory]
+    [InlineData(426, 240, "bt601", 90)]
+    [InlineData(1920, 800, "bt709", 66)]
+    public async Task Sheet_OfTilesThatRoundToAnotherShape_Grows(int width, int height, string matrix, int tileHeight)
+    {
+        var broadcast = Open("studio");
+        for (var i = 0; i < 3; i++)
+        {
+            Begin(broadcast, Format(width, height), $"color=0xC02020:s={width}x{height}:r=30,scale=out_color_matrix={matrix}:out_range=tv,format=yuv420p", Avc, segment: 5 * i);
+            await TryAsync(broadcast);
+            Assert.Equal(0, broadcast.Previews.Failures);
+            time.Advance(TimeSpan.FromSeconds(9));
+        }
+        AssertPicture(Body(await GetAsync(broadcast, "sprites/0.3.jpg")), 800, tileHeight, (0xC0, 0x20, 0x20), "80:40:360:12");
+    }
+
     [Fact]
     public async Task Preview_OverHttp_HasCorsOnEveryStatusAndAnETag()
     {
