@@ -67,6 +67,23 @@ public sealed class NginxEdgeTests(ITestOutputHelper output)
         var part = new Uri(playlist, link.Targets.Keys.Last(target => target.EndsWith(".0.m4s", StringComparison.Ordinal)));
         using var answer = await http.GetAsync(new UriBuilder(part) { Query = "session=1" }.Uri);
         Assert.Equal((HttpStatusCode.OK, "HIT", "*"), (answer.StatusCode, answer.Headers.GetValues("X-Cache").Single(), answer.Headers.GetValues("Access-Control-Allow-Origin").Single()));
+        // 4. A directive in other letters does not put the present playlist in the place of a future one.
+        var newest = (await HlsViewer.TuneInAsync(origin, "studio")).Video;
+        await newest.SegmentsAsync(1);
+        var coming = newest.Current.NextSegment + 2;
+        var odd = http.GetStringAsync(new UriBuilder(playlist) { Query = $"_hls_msn={coming}" }.Uri);
+        var even = http.GetStringAsync(new UriBuilder(playlist) { Query = $"_HLS_msn={coming}" }.Uri);
+        Assert.All(await Task.WhenAll(odd, even), text => Assert.Contains($"/{coming}.m4s", "/" + text.Replace('\n', '/'), StringComparison.Ordinal));
+        Assert.Single(link.Targets.Keys, target => target.EndsWith($"?_HLS_msn={coming}", StringComparison.Ordinal));
+
+        // 5. Who asks where to play is asked by region.
+        foreach (var region in new[] { "eu", "us" })
+        {
+            using var steering = await http.GetAsync(new Uri(playlist, $"/b/{playlist.Segments[2]}steering.json?region={region}"));
+            Assert.NotEqual("HIT", steering.Headers.GetValues("X-Cache").Single());
+            Assert.Contains(link.Targets.Keys, target => target.EndsWith($"steering.json?region={region}", StringComparison.Ordinal));
+        }
+
         using var missing = await http.GetAsync(new Uri(playlist, "/live/nobody/main.m3u8"));
         Assert.Equal((HttpStatusCode.NotFound, "*"), (missing.StatusCode, missing.Headers.GetValues("Access-Control-Allow-Origin").Single()));
         Assert.Equal(HttpStatusCode.NotFound, (await http.GetAsync(new Uri(playlist, "/internal/purges"))).StatusCode);
