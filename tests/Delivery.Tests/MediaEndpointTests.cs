@@ -266,6 +266,25 @@ public sealed class MediaEndpointTests
         Assert.Empty(await second.BodyAsync());
     }
 
+    [Theory]
+    [InlineData("Sun, 22 Nov 2026 20:00:02 GMT", "", 304)]
+    [InlineData("Mon, 23 Nov 2026 00:00:00 GMT", "", 304)]
+    [InlineData("Sun, 22 Nov 2026 20:00:01 GMT", "", 200)]
+    [InlineData("yesterday", "", 200)]
+    [InlineData("Mon, 23 Nov 2026 00:00:00 GMT", "\"other\"", 200)]
+    public async Task Segment_SinceItsFirstFrame_IsNotModified(string since, string tag, int status)
+    {
+        using var origin = new Origin();
+        origin.AddSegments(0, 2);
+        var answer = await GetAsync(origin, Media(origin, "1.m4s"), request =>
+        {
+            request.Headers.IfModifiedSince = since;
+            request.Headers.IfNoneMatch = tag;
+        });
+        Assert.Equal(status, answer.Response.StatusCode);
+        Assert.Equal("Sun, 22 Nov 2026 20:00:02 GMT", answer.Response.Headers.LastModified);
+    }
+
     [Fact]
     public async Task Head_OfASegment_HasItsLengthAndNoBody()
     {

@@ -75,7 +75,7 @@ internal static class ResponseHead
         writer.Add("Content-Encoding: "u8, answer.ContentEncoding);
         writer.Add("Content-Range: "u8, answer.ContentRange);
         writer.Add("ETag: "u8, answer.ETag);
-        writer.Add("Last-Modified: "u8, relayed?.LastModified);
+        writer.Add("Last-Modified: "u8, relayed?.LastModified ?? answer.LastModified);
         writer.Add("Retry-After: "u8, relayed?.RetryAfter ?? answer.RetryAfter);
         if (isChunked)
             writer.Add("Transfer-Encoding: chunked\r\n"u8);

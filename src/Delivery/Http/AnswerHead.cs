@@ -16,6 +16,8 @@ internal static class AnswerHead
             response.ContentType = answer.ContentType;
         if (answer.ETag is not null)
             headers.ETag = answer.ETag;
+        if (answer.LastModified is not null)
+            headers.LastModified = answer.LastModified;
         if (answer.ContentRange is not null)
             headers.ContentRange = answer.ContentRange;
         if (answer.ContentEncoding is not null)

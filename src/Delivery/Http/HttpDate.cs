@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Millrace.Delivery;
 
-/// <summary>The value of Date (RFC 9110 §6.6.1), made once a second for everyone.</summary>
+/// <summary>Dates in headers (RFC 9110 §5.6.7); the value of Date (§6.6.1) is made once a second for everyone.</summary>
 internal static class HttpDate
 {
     private static volatile Made made = new(DateTimeOffset.MinValue, []);
@@ -17,6 +17,11 @@ internal static class HttpDate
             made = last = new Made(now, Encoding.ASCII.GetBytes(now.ToString("R", CultureInfo.InvariantCulture)));
         return last.Text;
     }
+
+    /// <summary>Whether an If-Modified-Since (RFC 9110 §13.1.3), empty when there is none, knows what was modified then. One that is no date is ignored.</summary>
+    public static bool IsUnchanged(ReadOnlySpan<char> since, DateTimeOffset? modified) =>
+        !since.IsEmpty && modified is { } at && DateTimeOffset.TryParseExact(since, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var known)
+        && at.Ticks / TimeSpan.TicksPerSecond <= known.Ticks / TimeSpan.TicksPerSecond;
 
     private sealed record Made(DateTimeOffset At, byte[] Text);
 }

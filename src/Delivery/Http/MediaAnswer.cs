@@ -26,6 +26,9 @@ internal readonly record struct MediaAnswer
     /// <summary>ETag, or null.</summary>
     public string? ETag { get; init; }
 
+    /// <summary>Last-Modified of an origin's answer, or null.</summary>
+    public string? LastModified { get; init; }
+
     /// <summary>Content-Range, or null.</summary>
     public string? ContentRange { get; init; }
 

@@ -189,14 +189,14 @@ internal sealed class MediaDecisions
     {
         if (broadcast.Init(rendition.Name, number) is not { } init)
             return Fail(MediaObject.Init, StatusCodes.Status404NotFound, "There is no such init segment.\n");
-        return Media(request, MediaObject.Init, broadcast, rendition, init.Length, out var range) with { Pieces = [init[range.From..range.To]] };
+        return Media(request, MediaObject.Init, broadcast, rendition, segment: null, init.Length, out var range) with { Pieces = [init[range.From..range.To]] };
     }
 
     private static MediaAnswer? Part(in MediaRequest request, OriginBroadcast broadcast, RenditionMedia rendition, long number, int part)
     {
         if (!rendition.TryFindPart(number, part, out var segment, out var from, out var to))
             return null;
-        return Media(request, MediaObject.Part, broadcast, rendition, to - from, out var range) with
+        return Media(request, MediaObject.Part, broadcast, rendition, number, to - from, out var range) with
         {
             Segment = segment,
             From = from + range.From,
@@ -210,7 +210,7 @@ internal sealed class MediaDecisions
             return null;
         if (isComplete)
         {
-            return Media(request, MediaObject.Segment, broadcast, rendition, length, out var range) with
+            return Media(request, MediaObject.Segment, broadcast, rendition, number, length, out var range) with
             {
                 Segment = segment,
                 From = range.From,
@@ -232,12 +232,19 @@ internal sealed class MediaDecisions
     }
 
     /// <summary>A media object's answer without its body, with conditions and range.</summary>
+    /// <param name="segment">Media sequence number of the segment that it is, or belongs to; null for an init segment.</param>
     private static MediaAnswer Media(
-        in MediaRequest request, MediaObject kind, OriginBroadcast broadcast, RenditionMedia rendition, int length, out ByteRange range)
+        in MediaRequest request, MediaObject kind, OriginBroadcast broadcast, RenditionMedia rendition, long? segment, int length, out ByteRange range)
     {
         range = new ByteRange(0, length);
-        var answer = new MediaAnswer { Kind = kind, Status = StatusCodes.Status200OK, CacheControl = Freshness.Immutable, ETag = MediaETag, TakesRanges = true };
-        if (EntityTag.Matches(request.IfNoneMatch, MediaETag))
+        // What has a name never changes: it is as old as its first frame, at every origin.
+        var madeAt = segment is { } number ? broadcast.Timeline.Read(rendition.Name)?.Find(number)?.WallClock : null;
+        var answer = new MediaAnswer
+        {
+            Kind = kind, Status = StatusCodes.Status200OK, CacheControl = Freshness.Immutable, ETag = MediaETag, TakesRanges = true,
+            LastModified = madeAt?.ToString("R", CultureInfo.InvariantCulture),
+        };
+        if (EntityTag.Matches(request.IfNoneMatch, MediaETag) || (request.IfNoneMatch.IsEmpty && HttpDate.IsUnchanged(request.IfModifiedSince, madeAt)))
             return answer with { Status = StatusCodes.Status304NotModified };
         // If-Range: the client holds a piece of another version, so it gets the whole of this one (RFC 9110 §13.1.5).
         var isRange = !request.HasIfRange || request.IfRange is MediaETag;

@@ -154,9 +154,7 @@ internal sealed class RelayDecisions(RelayNode node)
     {
         if (!request.IfNoneMatch.IsEmpty)
             return head.ETag is not null && EntityTag.Matches(request.IfNoneMatch, head.ETag);
-        return !request.IfModifiedSince.IsEmpty && head.LastModified is not null
-            && DateTimeOffset.TryParseExact(request.IfModifiedSince, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var since)
-            && DateTimeOffset.TryParseExact(head.LastModified, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var modified)
-            && modified <= since;
+        return DateTimeOffset.TryParseExact(head.LastModified, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var modified)
+            && HttpDate.IsUnchanged(request.IfModifiedSince, modified);
     }
 }

@@ -26,6 +26,7 @@ public sealed class BothPathsTests
         "Range: bytes=7-3\r\n", "Range: bytes=0-99999999999999999999\r\n", "Range:\r\n", "range:bytes=1-2 \t\r\n",
         "If-Range: \"1\"\r\n", "If-Range: \"2\"\r\n", "If-Range:\r\n",
         "If-None-Match: \"1\"\r\n", "If-None-Match: W/\"1\", \"x\"\r\n", "If-None-Match: *\r\n", "If-None-Match: nonsense\r\n", "If-None-Match:\r\n",
+        "If-Modified-Since: Sun, 22 Nov 2026 20:00:02 GMT\r\n", "If-Modified-Since: Sun, 22 Nov 2026 19:00:00 GMT\r\n", "If-Modified-Since: Mon, 23 Nov 2026 00:00:00 GMT\r\n", "If-Modified-Since: yesterday\r\n",
         "Accept-Encoding: gzip, deflate, br, zstd\r\n", "Accept-Encoding: br;q=0, gzip\r\n", "Accept-Encoding: identity\r\n", "Accept-Encoding:\r\n",
         "Content-Length: 0\r\n", "Content-Length: 3\r\n", "Content-Length: x\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: identity\r\n",
         "Expect: 100-continue\r\n", "Upgrade: websocket\r\n", "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n", "TE: trailers\r\n",
