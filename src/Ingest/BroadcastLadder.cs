@@ -187,7 +187,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
         return new LadderHealth(
             status?.State ?? (failure is null ? null : TranscoderState.Failed),
             IsNormalized,
-            failure ?? status?.Reason ?? ladders.Fault,
+            failure ?? status?.Reason ?? ladders.FaultOf(broadcast.Channel),
             current?.Plan.NormalizeReason,
             current is null ? [] : [.. current.Plan.Video.Select(rung => new RungHealth(rung.Name, rung.Width, rung.Height, rung.BitsPerSecond)),
                 .. current.Plan.Audio is { } audio ? [new RungHealth(audio.Name, 0, 0, audio.BitsPerSecond)] : (RungHealth[])[]],

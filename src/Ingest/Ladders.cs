@@ -48,6 +48,10 @@ public sealed class Ladders : IDisposable
     /// <summary>Why nothing can be made; null when it can.</summary>
     public string? Fault { get; }
 
+    /// <summary>The same for one channel: nothing is missing where nothing is wanted.</summary>
+    internal string? FaultOf(ChannelName channel) =>
+        options.LadderOf(channel.Value).Equals("off", StringComparison.OrdinalIgnoreCase) ? null : Fault;
+
     /// <summary>Pixels a second that are reserved.</summary>
     public long BudgetUsed => budget.Used;
 

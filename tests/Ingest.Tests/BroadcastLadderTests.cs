@@ -129,6 +129,20 @@ public sealed class BroadcastLadderTests
     }
 
     [Fact]
+    public void Ladder_WithoutFfmpeg_IsMissingOnlyWhereItIsWanted()
+    {
+        using var stage = new Stage(Wanting("96p@100k", channel: "bob=off"), fault: "there is no ffmpeg");
+        var wanting = stage.Publish(Film);
+        var content = stage.Publish(Film, "bob");
+        wanting.Play(60, null);
+        content.Play(60, null);
+        Assert.Contains(stage.Problems(wanting), problem => problem.Code == "ladder_missing");
+        Assert.DoesNotContain(stage.Problems(content), problem => problem.Code == "ladder_missing");
+        Assert.Null(content.Publisher.Session.Broadcast.ReadHealth().Ladder!.Reason);
+        stage.End();
+    }
+
+    [Fact]
     public void Ladder_ProgramThatAlwaysDies_IsWithdrawnAtADiscontinuityAndTriedAgainLessAndLessOften()
     {
         using var program = new Script("echo 'no such codec' >&2; exit 3");
@@ -174,14 +188,14 @@ public sealed class BroadcastLadderTests
         private readonly List<Player> players = [];
         private int failures;
 
-        public Stage(TranscodingOptions options, long pixels = 1_000_000_000, int maxPixels = int.MaxValue, string? path = null)
+        public Stage(TranscodingOptions options, long pixels = 1_000_000_000, int maxPixels = int.MaxValue, string? path = null, string? fault = null)
         {
             var ffmpeg = path is null ? Tool.Ffmpeg : Tool.Ffmpeg with { Path = path };
             Budget = new TranscodingBudget(pixels);
             var ingest = new IngestOptions();
             if (maxPixels < ingest.MaxPixels)
                 ingest.MaxPixels = maxPixels;
-            Node = new TestNode(ingest, sinks: new Sinks(Sink), ladders: node => new Ladders(options, ffmpeg, null, Budget, ingest, node.Pool, node.Time));
+            Node = new TestNode(ingest, sinks: new Sinks(Sink), ladders: node => new Ladders(options, fault is null ? ffmpeg : null, fault, Budget, ingest, node.Pool, node.Time));
             ladders = Node.Ladders!;
             ladders.Happened += happened => Note(() => failures += happened.Kind == LadderEventKind.Failed ? 1 : 0);
             Sink.OnPart = part => Note(() =>
