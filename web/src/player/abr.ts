@@ -7,7 +7,9 @@ import { Throughput } from './throughput.ts';
 /** How often a part that is being loaded is looked at. */
 const lookEveryMs = 100;
 /** From so much of its own duration on, what has come of a part says how fast the rest comes. */
-const tellingShare = 0.5;
+const tellingShare = 0.35;
+/** A look that comes so late was held up by the page's own work: bytes may have come that nobody was told of. */
+const lateMs = 2 * lookEveryMs;
 /** Pictures are decoded so long before they show. */
 const decodedAheadSeconds = 0.15;
 
@@ -24,6 +26,9 @@ export class AbrController extends HlsAbrController {
   #throughput = new Throughput(1);
   #segment: Fragment | null = null;
   #look: number | undefined;
+  #lookedAt = 0;
+  /** Looks in a row after which a segment would have been left. */
+  #doubts = 0;
 
   constructor(hls: Hls) {
     super(hls);
@@ -46,6 +51,7 @@ export class AbrController extends HlsAbrController {
     this.#stopLooking();
     if (!data.part) return;
     this.#segment = data.frag;
+    this.#lookedAt = performance.now();
     this.#look = window.setInterval(() => this.#rescue(), lookEveryMs);
   }
 
@@ -77,35 +83,47 @@ export class AbrController extends HlsAbrController {
     window.clearInterval(this.#look);
     this.#look = undefined;
     this.#segment = null;
+    this.#doubts = 0;
   }
 
-  /** Leaves a segment that would not be there in time. */
+  /** Leaves a segment that would not be there in time. One look may be mistaken, two in a row are believed. */
   #rescue(): void {
+    const now = performance.now();
+    const isLate = now - this.#lookedAt > lateMs;
+    this.#lookedAt = now;
+    const way = isLate ? null : this.#wayOut();
+    this.#doubts = way === null ? 0 : this.#doubts + 1;
+    if (way === null || this.#doubts < 2) return;
+    const { hls } = this;
+    this.#stopLooking();
+    this.clearTimer();
+    this.#throughput.assume(way.network);
+    hls.nextLoadLevel = hls.nextAutoLevel = way.quality;
+    way.segment.abortRequests();
+    hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag: way.segment, part: way.part, stats: way.part.stats });
+  }
+
+  /** The quality to go to at once, or null to go on. */
+  #wayOut(): { segment: Fragment; part: Part; network: number; quality: number } | null {
     const { hls } = this;
     const segment = this.#segment;
     const media = hls.media;
-    if (!segment || !hls.autoLevelEnabled || !media || media.paused || media.seeking) return;
-    const parts = hls.levels[segment.level]?.details?.partList?.filter((part) => part.fragment.sn === segment.sn) ?? [];
-    const running = parts.find((part) => isRunning(part.stats));
+    // Before the first picture there is nothing that could stand still.
+    if (!segment || !hls.autoLevelEnabled || !media || media.paused || media.seeking || media.played.length === 0) return null;
+    const level = hls.levels[segment.level];
+    const part = level?.details?.partList?.find((candidate) => candidate.fragment.sn === segment.sn && isRunning(candidate.stats));
     const buffered = hls.mainForwardBufferInfo?.len;
-    if (!running || buffered === undefined) return;
-    const network = bitsPerSecondOf(running);
-    if (network === null || network >= this.#throughput.bitsPerSecond) return;
-    const bits = hls.levels.map((level) => level.averageBitrate);
-    const quality = rescueQuality(bits, segment.level, {
+    if (!part || buffered === undefined) return null;
+    const network = bitsPerSecondOf(part);
+    if (network === null || network >= this.#throughput.bitsPerSecond) return null;
+    const quality = rescueQuality(hls.levels.map((candidate) => candidate.averageBitrate), segment.level, {
       bufferedSeconds: buffered / media.playbackRate,
-      segmentSeconds: hls.levels[segment.level]!.details!.targetduration,
-      loadedSeconds: running.start + running.duration * (running.stats.loaded / Math.max(running.stats.total, 1)) - segment.start,
+      segmentSeconds: level!.details!.targetduration,
+      loadedSeconds: part.start + part.duration * (part.stats.loaded / Math.max(part.stats.total, 1)) - segment.start,
       isPlaying: media.currentTime >= segment.start - decodedAheadSeconds,
       networkBitsPerSecond: network,
     });
-    if (quality === null || quality < hls.minAutoLevel) return;
-    this.#stopLooking();
-    this.clearTimer();
-    this.#throughput.assume(network);
-    hls.nextLoadLevel = hls.nextAutoLevel = quality;
-    segment.abortRequests();
-    hls.trigger(Events.FRAG_LOAD_EMERGENCY_ABORTED, { frag: segment, part: running, stats: running.stats });
+    return quality === null || quality < hls.minAutoLevel ? null : { segment, part, network, quality };
   }
 }
 
