@@ -579,7 +579,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         if (complete is not var (stored, parts))
             Journal.Add(new JournalRecord.SegmentEnded(ended, [], default));
         else
-            stored.SetEntry(Journal.AddSegment(new JournalRecord.SegmentEnded(ended, parts, default, stored.PresentationDelay)));
+            stored.Rendition.SetEntry(stored, Journal.AddSegment(new JournalRecord.SegmentEnded(ended, parts, default, stored.PresentationDelay)));
     }
 
     /// <summary>What nobody ended is ended with what came of it; the timeline does the same.</summary>

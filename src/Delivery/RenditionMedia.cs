@@ -89,6 +89,21 @@ internal sealed class RenditionMedia
         }
     }
 
+    /// <summary>
+    /// Where a complete segment stands in the journal. Only from here on is it offered to the spool: a file that is written without
+    /// the journal's hearing of it would have the journal wait for ever.
+    /// </summary>
+    public void SetEntry(StoredSegment segment, Journal.Entry entry)
+    {
+        lock (gate)
+        {
+            segment.SetEntry(entry);
+            // Whoever made room was faster.
+            if (segment.Place == SegmentPlace.Dropped)
+                segment.Lose();
+        }
+    }
+
     /// <summary>The running segment, or null: where it begins and ends so far, and whether it begins with a random access point.</summary>
     public (MediaTime Start, MediaTime End, bool IsIndependent)? Running()
     {
@@ -371,7 +386,7 @@ internal sealed class RenditionMedia
         for (var i = memoryFrom; i < segments.Count; i++)
         {
             var segment = segments[i];
-            if (!segment.IsComplete || segment.Place != SegmentPlace.Memory || segment.Length == 0)
+            if (!segment.IsRecorded || segment.Place != SegmentPlace.Memory || segment.Length == 0)
                 continue;
             segment.Queue();
             if (!spooler.TryAdd(segment))

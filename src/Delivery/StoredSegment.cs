@@ -85,6 +85,9 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
     /// <summary>No part comes any more.</summary>
     public bool IsComplete { get; private set; }
 
+    /// <summary>It is complete and has its place in the journal.</summary>
+    public bool IsRecorded => IsComplete && entry is not null;
+
     /// <summary>Where the bytes are.</summary>
     public SegmentPlace Place { get; private set; }
 
@@ -269,8 +272,8 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
             DeliveryMetrics.SpoolBytes.Add(Length);
             failed = null;
             // The bytes are there: from now on the journal may say so.
-            if (Rendition.Spooled(this, to, offset) && entry is not null)
-                Rendition.Journal.Settle(entry, new RecordedPlace(to.Number, offset, ~checksum));
+            if (Rendition.Spooled(this, to, offset))
+                Rendition.Journal.Settle(entry!, new RecordedPlace(to.Number, offset, ~checksum));
             return true;
         }
         finally

@@ -1,9 +1,40 @@
 using Millrace.Core;
+using Millrace.Packaging;
+using Millrace.Timeline;
 
 namespace Millrace.Delivery.Tests;
 
 public sealed class OriginStoreTests
 {
+    [Fact]
+    public async Task Segment_OfWhichTheJournalDoesNotKnowYet_IsNotWritten()
+    {
+        using var origin = new Origin();
+        origin.AddParts(0, 0, Origin.PartsPerSegment);
+        var ended = new NewSegment(0, 0, new MediaTime(0, 90_000), new MediaTime(180_000, 90_000), true, false);
+        var (segment, parts) = origin.Video.Complete(new SegmentDescription(0, 0, ended.Start, ended.Duration, true, false))!.Value;
+        // The store's timer, between the end of the segment and its record.
+        origin.Broadcast.Retry();
+        Assert.Equal(SegmentPlace.Memory, segment.Place);
+
+        origin.Video.SetEntry(segment, origin.Broadcast.Journal.AddSegment(new JournalRecord.SegmentEnded(ended, parts, default)));
+        origin.Broadcast.Retry();
+        await origin.SpooledAsync(() => origin.Broadcast.Journal.IsCaughtUp);
+        Assert.Equal(SegmentPlace.Both, segment.Place);
+    }
+
+    [Fact]
+    public async Task Segment_ThatLeavesBeforeTheJournalKnowsOfIt_HoldsTheJournalUpNoMore()
+    {
+        using var origin = new Origin();
+        origin.AddParts(0, 0, Origin.PartsPerSegment);
+        var ended = new NewSegment(0, 0, new MediaTime(0, 90_000), new MediaTime(180_000, 90_000), true, false);
+        var (segment, parts) = origin.Video.Complete(new SegmentDescription(0, 0, ended.Start, ended.Duration, true, false))!.Value;
+        origin.Video.RemoveBefore(1);
+        origin.Video.SetEntry(segment, origin.Broadcast.Journal.AddSegment(new JournalRecord.SegmentEnded(ended, parts, default)));
+        await origin.SpooledAsync(() => origin.Broadcast.Journal.IsCaughtUp);
+    }
+
     [Fact]
     public async Task Segment_OlderThanTheNewest_LeavesMemoryAndReadsTheSame()
     {
