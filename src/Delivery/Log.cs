@@ -29,6 +29,9 @@ internal static partial class Log
     [LoggerMessage(8008, LogLevel.Warning, "The journal of broadcast {Broadcast} could not be made shorter and is tried again when it has grown: {Reason}")]
     public static partial void JournalNotShortened(this ILogger logger, string broadcast, string reason);
 
+    [LoggerMessage(8009, LogLevel.Error, "Something that was to be done on the disk ended in a fault of ours")]
+    public static partial void SpoolFault(this ILogger logger, Exception fault);
+
     [LoggerMessage(8020, LogLevel.Warning, "The store does not take or hand out recordings ({Reason}); live streams go on, recordings stay on the disk, and it is tried again")]
     public static partial void ArchiveFailing(this ILogger logger, string reason);
 

@@ -152,8 +152,18 @@ internal sealed class Spooler : IDisposable
 
     private void DoChores()
     {
+        // The outermost loop of every chore: a bug ends the one that met it and no other.
         foreach (var chore in chores.GetConsumingEnumerable())
-            chore();
+        {
+            try
+            {
+                chore();
+            }
+            catch (Exception fault) when (fault is not OutOfMemoryException)
+            {
+                logger.SpoolFault(fault);
+            }
+        }
     }
 
     private void Delete(string path, Action delete)
@@ -172,9 +182,24 @@ internal sealed class Spooler : IDisposable
     {
         foreach (var work in queue.GetConsumingEnumerable())
         {
-            if (Write(work))
+            if (TryWrite(work))
                 Interlocked.Decrement(ref unsettled);
             Progressed?.Invoke();
+        }
+    }
+
+    // The outermost loop of every write, as of the chores. False when it is to be written again.
+    private bool TryWrite(ISpoolWork work)
+    {
+        try
+        {
+            return Write(work);
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            logger.SpoolFault(fault);
+            work.Failed(this);
+            return true;
         }
     }
 
@@ -206,13 +231,19 @@ internal sealed class Spooler : IDisposable
     {
         if (Interlocked.CompareExchange(ref isMakingRoom, 1, 0) != 0)
             return true;
-        if (OutOfSpace?.Invoke() == true)
+        var isMade = false;
+        try
         {
-            AddChore(() => Volatile.Write(ref isMakingRoom, 0));
-            return true;
+            isMade = OutOfSpace?.Invoke() == true;
+            if (isMade)
+                AddChore(() => Volatile.Write(ref isMakingRoom, 0));
+            return isMade;
         }
-        Volatile.Write(ref isMakingRoom, 0);
-        return false;
+        finally
+        {
+            if (!isMade)
+                Volatile.Write(ref isMakingRoom, 0);
+        }
     }
 
     private void AddAgain(ISpoolWork work)

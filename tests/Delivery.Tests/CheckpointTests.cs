@@ -128,6 +128,45 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public async Task Checkpoint_ThatMeetsABug_LeavesTheJournalAsItIs()
+    {
+        using var node = new RecordedNode(DvrMode.Off);
+        var (broadcast, _) = await RecordAsync(node);
+        Assert.Null(broadcast.Journal.Checkpoint(broadcast.Keep!.Value));
+        var records = new List<JournalRecord>();
+        JournalFile.Read(node.JournalOf(broadcast), record =>
+        {
+            records.Add(record);
+            return true;
+        });
+        // A segment of a rendition that the state behind it does not know: nothing that is ever written.
+        var period = records.OfType<JournalRecord.PeriodBegan>().First().Period;
+        var kept = records.OfType<JournalRecord.Kept>().First(kept => kept.Recorded is not null);
+        records.InsertRange(2,
+        [
+            new JournalRecord.PeriodBegan(period with { Renditions = [.. period.Renditions.Select(rendition => rendition with { Name = rendition.Name + "-gone" })] }),
+            new JournalRecord.Kept(kept.Rendition, null, kept.Recorded),
+        ]);
+        var directory = Path.Combine(Path.GetDirectoryName(node.JournalOf(broadcast))!, "wrong");
+        var journal = new Journal(node.Store.Spooler, directory);
+        records.ForEach(journal.Add);
+        await node.WrittenAsync(journal);
+        var path = Path.Combine(directory, Journal.FileName);
+        var (good, bytes) = (journal.Good, await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
+
+        Assert.Contains("-gone", journal.Checkpoint(broadcast.Keep!.Value), StringComparison.Ordinal);
+        Assert.Equal(good, journal.Good);
+        Assert.False(journal.IsInCheckpoint);
+        Assert.Equal([path], Directory.GetFiles(directory));
+        journal.Add(new JournalRecord.Suspended());
+        await node.WrittenAsync(journal);
+        byte[] goesOn = [.. bytes, .. JournalRecordTests.Write(new JournalRecord.Suspended())];
+        Assert.Equal(goesOn, await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
+        journal.Close();
+        journal.CloseFile();
+    }
+
+    [Fact]
     public async Task Broadcast_OnAirForLong_HasAJournalAndAMemoryThatDoNotGrow()
     {
         using var origin = new Origin(new DeliveryOptions { SpoolFileDuration = TimeSpan.FromMinutes(10), MemorySegments = 2 });

@@ -47,7 +47,10 @@ internal sealed class RecordedNode : IDisposable
     public string JournalOf(OriginBroadcast broadcast) => Path.Combine(directory.FullName, "recordings", broadcast.Id.Value, "journal");
 
     /// <summary>Waits until everything but a running segment is on disk.</summary>
-    public async Task WrittenAsync(OriginBroadcast broadcast)
+    public Task WrittenAsync(OriginBroadcast broadcast) => WrittenAsync(broadcast.Journal);
+
+    /// <summary>Waits until everything that was added to a journal is on disk.</summary>
+    public async Task WrittenAsync(Journal journal)
     {
         while (true)
         {
@@ -56,7 +59,7 @@ internal sealed class RecordedNode : IDisposable
             Store.Spooler.Progressed += Signal;
             try
             {
-                if (broadcast.Journal.IsCaughtUp)
+                if (journal.IsCaughtUp)
                     return;
                 await progress.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
             }

@@ -192,8 +192,9 @@ internal sealed class Journal : ISpoolWork
             Volatile.Write(ref checkpointAt, Length + LeastCheckpointBytes);
             return "it holds what cannot be put shorter";
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is not OutOfMemoryException)
         {
+            // Also what a bug of ours says of it: the old one is whole.
             Volatile.Write(ref checkpointAt, Length + LeastCheckpointBytes);
             return fault.Message;
         }
