@@ -265,9 +265,11 @@ internal sealed class Archive : IDisposable
         {
             await foreach (var name in deletions.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
             {
-                while (!await TryAsync(() => DeleteAsync(name)).ConfigureAwait(false))
+                if (!await TryAsync(() => DeleteAsync(name)).ConfigureAwait(false))
                 {
-                    // It waited, and tries again.
+                    // It waited; the others are first now, for what the store does not let go of holds up nothing else.
+                    deletions.Writer.TryWrite(name);
+                    continue;
                 }
                 Interlocked.Decrement(ref deleting);
                 Progressed?.Invoke();

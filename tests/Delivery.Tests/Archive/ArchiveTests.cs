@@ -136,6 +136,22 @@ public sealed class ArchiveTests(RadosGateway gateway)
     }
 
     [Fact]
+    public async Task Object_ThatTheStoreDoesNotDelete_HoldsUpNoTakedown()
+    {
+        using var storage = await OpenAsync();
+        using var node = new RecordingNode(storage.Options);
+        var (broadcast, _) = node.Record(8);
+        broadcast.End();
+        await node.KeptAsync(broadcast);
+        // The store refuses such a name (over 1,024 bytes) each time.
+        node.Store.Archive!.DeleteObject(new string('x', 2000));
+        Assert.True(node.Store.Delete(broadcast.Id));
+        await node.UntilAsync(() => !node.Store.Archive.IsDoomed(broadcast.Id.Value), "the takedown is carried out");
+        Assert.Empty(await storage.NamesAsync(node, broadcast.Id));
+        Assert.False(node.Store.Archive.IsIdle);
+    }
+
+    [Fact]
     public async Task Window_ThatSlides_DeletesWhatLeftFromTheStore()
     {
         using var storage = await OpenAsync();
