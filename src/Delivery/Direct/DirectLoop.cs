@@ -260,8 +260,9 @@ internal sealed unsafe class DirectLoop : IDisposable
 
     private void ListenAgain()
     {
-        isAcceptPaused = false;
-        if (accepting >= 0 && LinuxCalls.EpollControl(epoll, LinuxCalls.EpollAdd, accepting, LinuxCalls.EpollIn) < 0)
-            throw new IOException($"The listening socket cannot be watched (errno {LinuxCalls.LastError}).");
+        isAcceptPaused = accepting >= 0 && LinuxCalls.EpollControl(epoll, LinuxCalls.EpollAdd, accepting, LinuxCalls.EpollIn) < 0;
+        // What was short is short still: the next tick tries again.
+        if (isAcceptPaused)
+            logger.DirectAcceptPaused(LinuxCalls.LastError);
     }
 }
