@@ -30,7 +30,7 @@ public sealed class PurgeListener : IAsyncDisposable
         this.purges = purges;
         this.secret = secret;
         this.logger = logger;
-        purges.Apply = prefix => node.Purge(prefix);
+        purges.Apply = node.Purge;
     }
 
     /// <summary>Begins to listen.</summary>

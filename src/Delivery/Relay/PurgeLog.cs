@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace Millrace.Delivery.Relay;
 
 /// <summary>One purge: everything whose path begins so.</summary>
-/// <param name="Id">The same in the whole tree, so that a node that hears it from two parents carries it out once.</param>
+/// <param name="Id">The same in the whole tree, so that a node that hears it from two parents knows it again.</param>
 /// <param name="Prefix"><c>/b/{broadcast}/</c> or <c>/live/{channel}/</c>.</param>
 public readonly record struct Purge(string Id, string Prefix);
 
@@ -15,7 +15,9 @@ public readonly record struct Purge(string Id, string Prefix);
 /// <remarks>
 /// Kept in memory, the newest 1024. A relay that was away asks from where it stopped; one that meets another process than
 /// before, or stopped too far back, gets all that are there. What was published while it was away, and was forgotten by
-/// the time it comes back, does not reach it: publish it again.
+/// the time it comes back, does not reach it: publish it again. One that is told again is carried out again: between the two
+/// a copy may have come from a parent that had not heard of it. It goes on to those below only when there was such a copy, so
+/// nothing goes around in circles.
 /// </remarks>
 public sealed class PurgeLog
 {
@@ -23,14 +25,15 @@ public sealed class PurgeLog
 
     private readonly string epoch = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private readonly List<Purge> kept = [];
-    private readonly HashSet<string> known = [];
+    // How often each is kept.
+    private readonly Dictionary<string, int> known = [];
     private readonly Lock gate = new();
     private TaskCompletionSource added = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long dropped;
     private bool isClosed;
 
-    /// <summary>Carries a purge out on this node, before any other node hears of it. Set once, at the start.</summary>
-    public Action<string> Apply { get; set; } = _ => { };
+    /// <summary>Carries a purge out on this node, before any other node hears of it; how many copies it dropped. Set once, at the start.</summary>
+    public Func<string, int> Apply { get; set; } = _ => 0;
 
     /// <summary>Whether a text is a prefix that can be purged.</summary>
     public static bool IsPrefix(string text) =>
@@ -39,22 +42,22 @@ public sealed class PurgeLog
     /// <summary>Begins a purge here.</summary>
     public void Publish(string prefix) => Add(new Purge(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), prefix));
 
-    /// <summary>Takes a purge over from a parent; nothing happens when it is known.</summary>
+    /// <summary>Takes a purge over from a parent, though another one, or the same, may have told of it before.</summary>
     public void Add(Purge purge)
     {
-        lock (gate)
-        {
-            if (!known.Add(purge.Id))
-                return;
-        }
-        Apply(purge.Prefix);
+        var count = Apply(purge.Prefix);
         TaskCompletionSource waiting;
         lock (gate)
         {
+            if (known.TryGetValue(purge.Id, out var times) && count == 0)
+                return;
+            known[purge.Id] = times + 1;
             kept.Add(purge);
             if (kept.Count > MaxKept)
             {
-                known.Remove(kept[0].Id);
+                var oldest = kept[0].Id;
+                if (--known[oldest] == 0)
+                    known.Remove(oldest);
                 kept.RemoveAt(0);
                 dropped++;
             }

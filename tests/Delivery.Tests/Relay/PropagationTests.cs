@@ -105,14 +105,20 @@ public sealed class PropagationTests
     {
         var log = new PurgeLog();
         var applied = new List<string>();
-        log.Apply = applied.Add;
+        log.Apply = prefix =>
+        {
+            applied.Add(prefix);
+            return 0;
+        };
         var (start, none, more) = log.Since(null);
         Assert.Empty(none);
         log.Publish("/b/one/");
         await more.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         var (cursor, first, _) = log.Since(start);
+        // It is told again, and there is nothing any more that it could drop: nobody hears of it a second time.
         log.Add(first[0]);
-        Assert.Equal(["/b/one/"], applied);
+        Assert.Equal(["/b/one/", "/b/one/"], applied);
+        Assert.Empty(log.Since(cursor).Purges);
         log.Publish("/live/two/");
         Assert.Equal("/live/two/", Assert.Single(log.Since(cursor).Purges).Prefix);
         // Of another process, or nonsense: everything there is.
@@ -120,6 +126,29 @@ public sealed class PropagationTests
         for (var i = 0; i < 2000; i++)
             log.Publish($"/b/{i}/");
         Assert.Equal(1024, log.Since(cursor).Purges.Count);
+    }
+
+    [Fact]
+    public async Task Purge_ThatASecondParentTellsLater_DropsWhatCameFromItMeanwhile()
+    {
+        await using var relay = new TestRelay(parents: 2);
+        var log = new PurgeLog { Apply = relay.Node.Purge };
+        var purge = new Purge("1", "/b/01aaaaaaaaaaaaaaaaaaaaaaaa/");
+        log.Add(purge);
+        var (cursor, told, _) = log.Since(null);
+        Assert.Single(told);
+        // From the parent that has not heard of it.
+        relay.Answer("gone elsewhere", TestRelay.Immutable);
+        await relay.TextAsync(TestRelay.Base + "1.m4s");
+        await relay.IdleAsync();
+        log.Add(purge);
+        Assert.Equal(0, relay.Node.Cache.Count);
+        // The relays below may have it from here.
+        Assert.Equal(purge, Assert.Single(log.Since(cursor).Purges));
+        for (var i = 0; i < 2000; i++)
+            log.Publish($"/b/{i}/");
+        log.Add(purge);
+        Assert.Equal(purge, log.Since(cursor).Purges[^1]);
     }
 
     [Theory]
