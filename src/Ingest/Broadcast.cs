@@ -123,6 +123,7 @@ public sealed class Broadcast
                 all, repairs, packager?.Counters ?? default, ladder.ReadHealth())
             {
                 HasUnusableKeyFrames = keyFrames.HasUnusableKeyFrames,
+                RecentMissing = session?.RecentMissing ?? 0,
             };
         }
     }

@@ -56,4 +56,7 @@ public sealed record BroadcastHealth(
 {
     /// <summary>What the encoder calls key frames are no places to begin or to switch (open GOP).</summary>
     public bool HasUnusableKeyFrames { get; init; }
+
+    /// <summary>Pictures that others refer to and that did not come within the last half minute; at least so many.</summary>
+    public int RecentMissing { get; init; }
 }

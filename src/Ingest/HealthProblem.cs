@@ -67,6 +67,11 @@ public sealed record HealthProblem(string Code, string Message)
             found.Add(new("damaged_media", Text(
                 $"{health.RecentDamage} damaged pictures or audio frames in the last 10 s were left out; over {ingest.MaxDamagedUnits} (Ingest:MaxDamagedUnits) the publisher is closed. Restart the encoder.")));
         }
+        if (health.RecentMissing > 0)
+        {
+            found.Add(new("pictures_missing", Text(
+                $"At least {(health.RecentMissing == 1 ? "one picture" : $"{health.RecentMissing} pictures")} that others refer to did not come within the last {ReferenceWatch.MemorySeconds} s: viewers see smears until the next key frame. The encoder drops pictures that it has encoded, mostly because its network is too slow: lower its bitrate, or look at the way to it.")));
+        }
         if (health.BitsPerSecond > 0.9 * ingest.MaxBitrate)
         {
             found.Add(new("bitrate_near_limit", Text(

@@ -21,6 +21,9 @@ public struct IngestCounters
     /// <summary>Access units dropped because they are damaged: a NAL unit longer than its tag, a frame that is none.</summary>
     public long Damaged { get; internal set; }
 
+    /// <summary>Pictures that others refer to and that did not come, as far as the numbers of AVC pictures tell; at least so many.</summary>
+    public long MissingPictures { get; internal set; }
+
     /// <summary>Tags whose header could not be read.</summary>
     public long BadTags { get; internal set; }
 
@@ -41,6 +44,7 @@ public struct IngestCounters
         BeforeConfiguration += other.BeforeConfiguration;
         BeforeRandomAccess += other.BeforeRandomAccess;
         Damaged += other.Damaged;
+        MissingPictures += other.MissingPictures;
         BadTags += other.BadTags;
         Ignored += other.Ignored;
         AfterEnd += other.AfterEnd;

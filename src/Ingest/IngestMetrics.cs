@@ -24,6 +24,7 @@ public sealed class IngestMetrics
         meter.CreateObservableCounter("millrace.ingest.access_units", AccessUnits, "{unit}", "Pictures and audio frames accepted.");
         meter.CreateObservableCounter("millrace.ingest.data_messages", () => totals.Read().Ingest.DataMessages, "{message}", "Data messages (onMetaData, …).");
         meter.CreateObservableCounter("millrace.ingest.dropped", Dropped, "{unit}", "Media left out, by reason.");
+        meter.CreateObservableCounter("millrace.ingest.missing_pictures", () => totals.Read().Ingest.MissingPictures, "{picture}", "Reference pictures that did not come, as far as their numbers tell.");
         meter.CreateObservableCounter("millrace.ingest.repairs", Repairs, "{repair}", "Timestamp repairs, by kind.");
         meter.CreateObservableCounter("millrace.packaging.parts", () => totals.Read().Packaging.Parts, "{part}", "Parts made.");
         meter.CreateObservableCounter("millrace.packaging.segments", () => totals.Read().Packaging.Segments, "{segment}", "Segments ended, gaps included.");

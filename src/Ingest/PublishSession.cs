@@ -30,6 +30,7 @@ public sealed class PublishSession : IDisposable
     private readonly TimestampRepair repair = new();
     private readonly BitrateMeter bitrate = new();
     private readonly MediaPace pace = new();
+    private readonly ReferenceWatch references = new();
     private IngestCounters counters;
     private PublishRejection? ended;
     private VideoFormat? video;
@@ -72,6 +73,9 @@ public sealed class PublishSession : IDisposable
 
     /// <summary>Damaged access units of the ten seconds that count against the limit now.</summary>
     internal int RecentDamage => LastReceivedAt - damageSince > DamageWindow ? 0 : damage;
+
+    /// <summary>Reference pictures that did not come, within the last <see cref="ReferenceWatch.MemorySeconds"/>.</summary>
+    internal int RecentMissing => references.Recent(LastReceivedAt);
 
     /// <summary>Takes the body of a video message. The reference passes to the session.</summary>
     /// <param name="payload">The FLV video tag.</param>
@@ -246,6 +250,7 @@ public sealed class PublishSession : IDisposable
             sample = payload.Slice(tag.BodyOffset + look.SampleOffset, look.SampleLength);
         }
         counters.VideoUnits++;
+        counters.MissingPictures += references.Add(look, video!.FrameNumbers, receivedAt);
         Broadcast.NotePicture(
             this, (double)timing.DecodeTime / VideoFormat.VideoTimescale, look.IsRandomAccess,
             !look.IsRandomAccess && (look.IsRecoveryPoint || tag.FrameType == FlvFrameType.Key), look.IsSkippedLeading);
@@ -270,6 +275,7 @@ public sealed class PublishSession : IDisposable
         declared = format;
         // The metadata packet has no word for the range of values: the bit stream's holds.
         var color = hdr.Color is { } beside ? beside with { FullRange = format.Color is { FullRange: true } } : hdr.Color;
+        references.Begin();
         video = hdr.Hdr is null && color is null ? format : format.WithHdr(hdr.Hdr, color);
         Broadcast.SetFormat(this, video);
         return before is not null && (!format.Equals(before) || Ingest.Broadcast.ColorChanged(video, before)) ? Changed() : null;

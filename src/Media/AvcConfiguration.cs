@@ -34,6 +34,7 @@ public static class AvcConfiguration
         var position = 5;
         var sps = default(ReadOnlySpan<byte>);
         var count = avcC[position++] & 31;
+        var isOnly = count == 1;
         for (var i = 0; i < count; i++)
         {
             if (!TryReadUnit(avcC, ref position, SpsType, out var unit))
@@ -55,6 +56,9 @@ public static class AvcConfiguration
             return Broken("no picture parameter set", out fault);
         if (!AvcSequence.TryRead(sps, out var info, out fault))
             return false;
+        // Of several, a picture's is known only to who reads picture parameter sets.
+        if (!isOnly)
+            info.FrameNumbers = 0;
 
         // Rewritten where it must be, otherwise as it came: the profile bytes are those of the parameter set, which is what
         // decodes; NAL lengths are 4 bytes as in our samples; the extension is there when, and only when, the profile asks.

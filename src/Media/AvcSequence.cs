@@ -39,16 +39,18 @@ internal static class AvcSequence
                 SkipScalingLists(ref bits, chroma == 3 ? 12 : 8);
         }
 
-        if (bits.Unsigned() > 12)
+        var frameNumberBits = bits.Unsigned() + 4;
+        if (frameNumberBits > 16)
             return Broken("frame number length", out fault);
         if (!SkipPictureOrder(ref bits))
             return Broken("picture order count", out fault);
         if (bits.Unsigned() > 16)
             return Broken("reference frames", out fault);
-        bits.Skip(1);
+        var allowsGaps = bits.Flag();
         var widthInBlocks = bits.Unsigned() + 1L;
         var heightInUnits = bits.Unsigned() + 1L;
         var framesOnly = bits.Flag();
+        info.FrameNumbers = framesOnly && !allowsGaps && !separatePlanes ? 1 << (int)frameNumberBits : 0;
         if (!framesOnly)
             bits.Skip(1);
         bits.Skip(1);

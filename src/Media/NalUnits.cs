@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 
 namespace Millrace.Media;
 
@@ -156,15 +157,6 @@ internal static class NalUnits
         Picture,
     }
 
-    /// <summary>slice_type of a slice header (ISO/IEC 14496-10 §7.3.3): I, of this slice or of all of the picture.</summary>
-    private static bool IsIntraSlice(ReadOnlySpan<byte> unit)
-    {
-        var bits = new BitReader(unit[1..Math.Min(unit.Length, 16)], escaped: true);
-        bits.Unsigned();
-        var type = bits.Unsigned();
-        return !bits.IsOverrun && type is 2 or 7;
-    }
-
     /// <summary>Whether an SEI unit has a recovery point message, payloadType 6 (ISO/IEC 14496-10 §7.3.2.3.1).</summary>
     private static bool HasRecoveryPoint(ReadOnlySpan<byte> unit)
     {
@@ -207,6 +199,8 @@ internal static class NalUnits
         private bool isIntra;
         private bool isRecovering;
         private bool isSkippedLeading;
+        private bool isReference;
+        private int frameNumber = -1;
         private bool changes;
 
         public int Units { get; private set; }
@@ -221,11 +215,12 @@ internal static class NalUnits
             {
                 // The first slice decides: all slices of an IDR or IRAP picture are of that type.
                 case UnitType.RandomAccess when !hasPicture:
-                    isRandomAccess = hasPicture = true;
+                    isRandomAccess = hasPicture = isReference = true;
+                    frameNumber = 0;
                     break;
                 case UnitType.Slice:
                     if (!hasPicture && isAvc)
-                        isIntra = IsIntraSlice(unit);
+                        ReadSliceHeader(unit);
                     isSkippedLeading |= !isAvc && (unit[0] >> 1 & 63) is 8 or 9;
                     hasPicture = true;
                     break;
@@ -241,12 +236,32 @@ internal static class NalUnits
             return true;
         }
 
+        /// <summary>
+        /// The beginning of an AVC slice header (ISO/IEC 14496-10 §7.3.3): slice_type is I, of this slice or of all of the
+        /// picture; frame_num stands behind the picture parameter set's id. Partitions B and C of a slice have none.
+        /// </summary>
+        private void ReadSliceHeader(ReadOnlySpan<byte> unit)
+        {
+            var bits = new BitReader(unit[1..Math.Min(unit.Length, 16)], escaped: true);
+            bits.Unsigned();
+            var type = bits.Unsigned();
+            isIntra = !bits.IsOverrun && type is 2 or 7;
+            isReference = (unit[0] & 0x60) != 0;
+            if (format.FrameNumbers == 0 || (unit[0] & 31) > 2)
+                return;
+            bits.Unsigned();
+            var number = (int)bits.Bits(BitOperations.Log2((uint)format.FrameNumbers));
+            frameNumber = bits.IsOverrun ? -1 : number;
+        }
+
         public readonly VideoInspection Result(bool rewrite, int length) => new()
         {
             HasPicture = hasPicture,
             IsRandomAccess = isRandomAccess,
             IsRecoveryPoint = isIntra && isRecovering,
             IsSkippedLeading = isSkippedLeading,
+            FrameNumber = frameNumber,
+            IsReference = isReference,
             ChangesFormat = changes,
             NeedsRewrite = rewrite,
             SampleLength = length,

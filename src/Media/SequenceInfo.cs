@@ -15,6 +15,7 @@ internal struct SequenceInfo
     public int ChromaFormat;
     public int BitDepthLuma;
     public int BitDepthChroma;
+    public int FrameNumbers;
 
     /// <summary>ISO/IEC 14496-10 table E-1, the same in HEVC.</summary>
     private static ReadOnlySpan<byte> AspectRatios =>
@@ -83,5 +84,6 @@ internal struct SequenceInfo
             DeclaredFrameRate = FrameRate,
             Color = Color,
             SourceLengthSize = lengthSize,
+            FrameNumbers = FrameNumbers,
         };
 }

@@ -57,6 +57,13 @@ public sealed class VideoFormat : TrackFormat
     /// </summary>
     public int SourceLengthSize { get; init; } = 4;
 
+    /// <summary>
+    /// AVC: how many values frame_num has (MaxFrameNum, 16 to 65536), where it tells whether a reference picture is missing
+    /// (ISO/IEC 14496-10 §7.4.3). 0 where it does not: gaps are allowed, fields or separate colour planes are possible, the
+    /// record has several sequence parameter sets, or it is another codec.
+    /// </summary>
+    public int FrameNumbers { get; init; }
+
     /// <summary>The same format with HDR metadata that came beside the bit stream.</summary>
     public VideoFormat WithHdr(HdrMetadata? hdr, ColorDescription? color) =>
         new(Codec, CodecString, Configuration.ToArray(), Width, Height)
@@ -66,6 +73,7 @@ public sealed class VideoFormat : TrackFormat
             Color = color ?? Color,
             Hdr = hdr ?? Hdr,
             SourceLengthSize = SourceLengthSize,
+            FrameNumbers = FrameNumbers,
         };
 
     /// <summary>The same format with what came beside the bit stream of an older one: HDR metadata and the source's NAL lengths.</summary>
@@ -77,5 +85,6 @@ public sealed class VideoFormat : TrackFormat
             Color = Color,
             Hdr = older.Hdr,
             SourceLengthSize = older.SourceLengthSize,
+            FrameNumbers = FrameNumbers,
         };
 }

@@ -27,6 +27,15 @@ public readonly record struct VideoInspection
     public bool IsSkippedLeading { get; init; }
 
     /// <summary>
+    /// AVC: frame_num of the picture's first slice (ISO/IEC 14496-10 §7.4.3), 0 for an IDR picture; −1 where the header cannot be
+    /// read or <see cref="VideoFormat.FrameNumbers"/> is 0. Of no meaning for other codecs.
+    /// </summary>
+    public int FrameNumber { get; init; }
+
+    /// <summary>AVC: other pictures may refer to it (nal_ref_idc is not 0). Of no meaning for other codecs.</summary>
+    public bool IsReference { get; init; }
+
+    /// <summary>
     /// It carries a sequence header other than the format's: the encoder changed without a new sequence start. Take the new
     /// format from <see cref="VideoAccessUnit.TryReadFormat"/>.
     /// </summary>

@@ -58,7 +58,7 @@ public sealed class CaptureTests
         node.Sink.DemandRules(alignment: 0.0225);
         Assert.Single(node.Sink.Periods);
         Assert.Equal(Needed(name), health.Repairs);
-        Assert.Equal(0, health.Ingest.Damaged + health.Ingest.BadTags + health.Ingest.BeforeConfiguration);
+        Assert.Equal(0, health.Ingest.MissingPictures + health.Ingest.Damaged + health.Ingest.BadTags + health.Ingest.BeforeConfiguration);
         Assert.Equal(0, health.Packaging.GapSegments);
     }
 

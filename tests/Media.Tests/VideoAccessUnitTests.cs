@@ -53,6 +53,35 @@ public sealed class VideoAccessUnitTests
         Assert.Equal(isRecoveryPoint, seen.IsRecoveryPoint);
     }
 
+    /// <summary>frame_num stands behind three exp-Golomb codes (ISO/IEC 14496-10 §7.3.3); of several slices the first one's counts.</summary>
+    [Theory]
+    [InlineData("00000003 419AB0", 5, true)]
+    [InlineData("00000003 019AB0", 5, false)]
+    [InlineData("00000003 419BF0 00000003 414D58", 15, true)]
+    [InlineData("00000002 0910 00000002 6588", 0, true)]
+    [InlineData("00000002 419A", -1, true)]
+    [InlineData("00000005 4100000000", -1, true)]
+    [InlineData("00000003 449AB0", -1, true)]
+    public void Inspect_AvcPicture_TellsItsNumber(string payload, int number, bool isReference)
+    {
+        var format = Avc(4);
+        Assert.Equal(16, format.FrameNumbers);
+        var seen = VideoAccessUnit.Inspect(format, Hex(payload));
+        Assert.Equal((null, number, isReference), (seen.Fault, seen.FrameNumber, seen.IsReference));
+    }
+
+    [Fact]
+    public void Inspect_AvcWithoutUsableNumbers_TellsNone()
+    {
+        // The same parameter set twice: which one a picture has is not looked for.
+        Assert.True(AvcConfiguration.TryRead(Hex($"0164000affe2 0018{Sps} 0018{Sps} 01 0004{Pps}"), out var format, out var fault), fault);
+        Assert.Equal(0, format!.FrameNumbers);
+        Assert.Equal(-1, VideoAccessUnit.Inspect(format, Hex("00000003 419AB0")).FrameNumber);
+        // gaps_in_frame_num_value_allowed_flag, the bit behind max_num_ref_frames.
+        Assert.True(AvcConfiguration.TryBuild(Hex(Sps.Replace("acd944", "acd964", StringComparison.Ordinal)), Hex(Pps), out format, out fault), fault);
+        Assert.Equal((0, 64, 64), (format!.FrameNumbers, format.Width, format.Height));
+    }
+
     [Theory]
     [InlineData("00000003 660188", false)]
     [InlineData("00000003 2A0188", false)]
