@@ -20,22 +20,30 @@ public static class Calibration
     /// </summary>
     public const double Share = 0.6;
 
+    /// <summary>
+    /// How long measuring may take, for a start waits for it: a machine that makes four seconds of pictures in more than a minute
+    /// encodes no live stream, and an ffmpeg that hangs does not end at all.
+    /// </summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
     private const int Frames = 120;
     private const int MaxEncoders = 32;
     private static readonly (int Width, int Height)[] Sizes = [(854, 480), (640, 360), (284, 160)];
 
-    /// <summary>The kept result, or a new measurement, which takes a second or some; null when ffmpeg fails.</summary>
+    /// <summary>The kept result, or a new measurement, which takes a second or some; null when ffmpeg fails, or takes longer than <see cref="Limit"/>.</summary>
     /// <param name="ffmpeg">Whose encoders count: another version, other hardware or other processors measure anew.</param>
     /// <param name="directory">Where the file is; must exist. A file that cannot be written costs the next start a measurement.</param>
     /// <param name="cancellation">Gives up, and kills what runs.</param>
-    public static long? Measure(Ffmpeg ffmpeg, string directory, CancellationToken cancellation)
+    public static long? Measure(Ffmpeg ffmpeg, string directory, CancellationToken cancellation) => Measure(ffmpeg, directory, Limit, cancellation);
+
+    internal static long? Measure(Ffmpeg ffmpeg, string directory, TimeSpan limit, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(ffmpeg);
         var path = Path.Combine(directory, FileName);
         var machine = string.Create(CultureInfo.InvariantCulture, $"{ffmpeg.Version} {ffmpeg.Encoders.Name} {Environment.ProcessorCount}");
         if (TryRead(path, machine, out var kept))
             return kept;
-        if (Run(ffmpeg, cancellation) is not { } measured)
+        if (Run(ffmpeg, limit, cancellation) is not { } measured)
             return null;
         try
         {
@@ -65,7 +73,7 @@ public static class Calibration
         }
     }
 
-    private static long? Run(Ffmpeg ffmpeg, CancellationToken cancellation)
+    private static long? Run(Ffmpeg ffmpeg, TimeSpan limit, CancellationToken cancellation)
     {
         var encoders = Math.Clamp(Environment.ProcessorCount, 1, MaxEncoders);
         var children = new List<FfmpegChild>();
@@ -85,11 +93,9 @@ public static class Calibration
             }
             foreach (var child in children)
             {
-                // It has no output; this waits for its end, whenever that is.
-                while (child.Output.ReadByte() >= 0)
-                {
-                }
-                if (child.WaitForEnd() != "it ended")
+                // It has no output that someone must read. The limit is that of all together, and kills.
+                var left = limit - clock.Elapsed;
+                if (child.WaitForEnd(left > TimeSpan.Zero ? left : TimeSpan.Zero) != "it ended")
                     return null;
             }
             cancellation.ThrowIfCancellationRequested();

@@ -67,9 +67,12 @@ internal sealed class FfmpegChild : IDisposable
     }
 
     /// <summary>How it ended, in words. Waits for it, and for the rest of its standard error; kills it when that takes too long.</summary>
-    public string WaitForEnd()
+    public string WaitForEnd() => WaitForEnd(Patience);
+
+    /// <inheritdoc cref="WaitForEnd()"/>
+    public string WaitForEnd(TimeSpan patience)
     {
-        if (!process.WaitForExit(Patience))
+        if (!process.WaitForExit(patience))
         {
             Kill();
             process.WaitForExit();

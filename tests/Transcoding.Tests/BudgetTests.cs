@@ -98,6 +98,22 @@ public sealed class BudgetTests
     }
 
     [Fact]
+    public void Measure_FfmpegThatHangs_IsGivenUp()
+    {
+        using var hanging = new Script("exec sleep 300");
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            Assert.Null(Calibration.Measure(Tool.Ffmpeg with { Path = hanging.Path }, directory.FullName, TimeSpan.FromMilliseconds(100), TestContext.Current.CancellationToken));
+            Assert.Empty(directory.GetFiles());
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public void TryNext_QuickDeaths_BackOffAndGiveUpAndAGoodRunForgives()
     {
         var policy = new RestartPolicy();

@@ -43,4 +43,7 @@ internal static partial class Log
 
     [LoggerMessage(11106, LogLevel.Information, "Transcoding: {Note}")]
     public static partial void EncodersChosen(this ILogger logger, string note);
+
+    [LoggerMessage(11107, LogLevel.Information, "Further renditions may take {PixelsPerSecond} pixels a second: so much of this machine was measured and is given out. Transcoding:MaxPixelsPerSecond sets another budget.")]
+    public static partial void BudgetMeasured(this ILogger logger, long pixelsPerSecond);
 }

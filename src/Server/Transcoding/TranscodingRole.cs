@@ -30,7 +30,9 @@ internal static class TranscodingRole
             pixels = options.MaxPixelsPerSecond > 0 ? options.MaxPixelsPerSecond
                 : Calibration.Measure(ffmpeg!, configuration.Get<DataOptions>().Path, CancellationToken.None) ?? 0;
             if (pixels == 0)
-                fault = $"{ffmpeg!.Path} could not be measured: it encodes nothing. Set Transcoding:MaxPixelsPerSecond, or Transcoding:Ladder=off.";
+                fault = $"{ffmpeg!.Path} could not be measured: it encodes nothing, or takes more than {Calibration.Limit.TotalSeconds:0} s to. Set Transcoding:MaxPixelsPerSecond, or Transcoding:Ladder=off.";
+            else if (options.MaxPixelsPerSecond <= 0)
+                logger.BudgetMeasured(pixels);
             foreach (var note in ffmpeg!.Notes)
                 logger.EncodersChosen(note);
         }
