@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 
@@ -6,7 +7,7 @@ namespace Millrace.Delivery.Relay;
 /// <summary>
 /// <c>POST /internal/purge</c> (a prefix as the body: begin a purge here) and <c>GET /internal/purges?since=CURSOR</c> (held
 /// until there is one), for nodes and operators that know <c>Cluster:Secret</c>. The answer's first line is the next cursor,
-/// each further one an id and a prefix.
+/// each further one an id, how many milliseconds ago the purge was begun, and a prefix.
 /// </summary>
 public sealed class PurgeEndpoint
 {
@@ -60,7 +61,7 @@ public sealed class PurgeEndpoint
         }
         var text = new StringBuilder(cursor).Append('\n');
         foreach (var purge in news)
-            text.Append(purge.Id).Append(' ').Append(purge.Prefix).Append('\n');
+            text.Append(CultureInfo.InvariantCulture, $"{purge.Id} {(long)time.GetElapsedTime(purge.At).TotalMilliseconds} {purge.Prefix}\n");
         await TextAsync(context, StatusCodes.Status200OK, text.ToString());
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Logging;
 
@@ -7,6 +8,8 @@ namespace Millrace.Delivery.Relay;
 public sealed class PurgeListener : IAsyncDisposable
 {
     private const int MaxAnswerBytes = 512 * 1024;
+    /// <summary>Of a time in milliseconds: thirty years.</summary>
+    private const int MaxAgoDigits = 12;
     /// <summary>Longer than a parent holds the question.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ShortPause = TimeSpan.FromSeconds(0.1);
@@ -87,15 +90,16 @@ public sealed class PurgeListener : IAsyncDisposable
         }
     }
 
-    private int Take(string text, ref string cursor)
+    private int Take(string answer, ref string cursor)
     {
-        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = answer.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var count = 0;
         foreach (var line in lines.Skip(1))
         {
-            if (line.Split(' ') is not [{ Length: > 0 and <= 64 } id, var prefix] || !PurgeLog.IsPrefix(prefix))
+            if (line.Split(' ') is not [{ Length: > 0 and <= 64 } id, { Length: <= MaxAgoDigits } text, var prefix] || !PurgeLog.IsPrefix(prefix)
+                || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var ago))
                 continue;
-            purges.Add(new Purge(id, prefix));
+            purges.Add(new Purge(id, prefix, node.Time.GetTimestamp() - (long)(ago / 1000.0 * node.Time.TimestampFrequency)));
             count++;
         }
         if (lines.FirstOrDefault() is { Length: <= 64 } next && next.All(c => char.IsAsciiLetterOrDigit(c) || c == '.'))

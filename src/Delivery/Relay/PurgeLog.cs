@@ -6,7 +6,8 @@ namespace Millrace.Delivery.Relay;
 /// <summary>One purge: everything whose path begins so.</summary>
 /// <param name="Id">The same in the whole tree, so that a node that hears it from two parents knows it again.</param>
 /// <param name="Prefix"><c>/b/{broadcast}/</c> or <c>/live/{channel}/</c>.</param>
-public readonly record struct Purge(string Id, string Prefix);
+/// <param name="At">When it began, wherever that was: the <see cref="TimeProvider"/>'s timestamp.</param>
+public readonly record struct Purge(string Id, string Prefix, long At);
 
 /// <summary>
 /// The last purges of this node, for the relays below it: they wait here for the next one, so each hop of the tree takes as
@@ -25,39 +26,54 @@ public sealed class PurgeLog
 
     private readonly string epoch = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private readonly List<Purge> kept = [];
-    // How often each is kept.
-    private readonly Dictionary<string, int> known = [];
+    // How often each is kept, and when it began by whoever told it with the least delay.
+    private readonly Dictionary<string, (int Times, long At)> known = [];
+    private readonly TimeProvider time;
     private readonly Lock gate = new();
     private TaskCompletionSource added = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long dropped;
     private bool isClosed;
 
-    /// <summary>Carries a purge out on this node, before any other node hears of it; how many copies it dropped. Set once, at the start.</summary>
-    public Func<string, int> Apply { get; set; } = _ => 0;
+    /// <summary>Without any purge.</summary>
+    public PurgeLog(TimeProvider time) => this.time = time;
+
+    /// <summary>
+    /// Carries a purge out on this node, before any other node hears of it: a prefix, and how long ago it was begun. How many
+    /// copies it dropped. Set once, at the start.
+    /// </summary>
+    public Func<string, TimeSpan, int> Apply { get; set; } = (_, _) => 0;
 
     /// <summary>Whether a text is a prefix that can be purged.</summary>
     public static bool IsPrefix(string text) =>
         text.EndsWith('/') && RelayPath.IsMedia(text) && RelayPath.IsWellFormed(text.AsSpan(0, text.Length - 1));
 
     /// <summary>Begins a purge here.</summary>
-    public void Publish(string prefix) => Add(new Purge(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), prefix));
+    public void Publish(string prefix) => Add(new Purge(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), prefix, time.GetTimestamp()));
 
     /// <summary>Takes a purge over from a parent, though another one, or the same, may have told of it before.</summary>
     public void Add(Purge purge)
     {
-        var count = Apply(purge.Prefix);
+        lock (gate)
+        {
+            if (known.TryGetValue(purge.Id, out var told) && told.At < purge.At)
+                purge = purge with { At = told.At };
+        }
+        var count = Apply(purge.Prefix, time.GetElapsedTime(purge.At));
         TaskCompletionSource waiting;
         lock (gate)
         {
-            if (known.TryGetValue(purge.Id, out var times) && count == 0)
+            if (known.TryGetValue(purge.Id, out var before) && count == 0)
                 return;
-            known[purge.Id] = times + 1;
+            known[purge.Id] = (before.Times + 1, purge.At);
             kept.Add(purge);
             if (kept.Count > MaxKept)
             {
                 var oldest = kept[0].Id;
-                if (--known[oldest] == 0)
+                var (times, at) = known[oldest];
+                if (times == 1)
                     known.Remove(oldest);
+                else
+                    known[oldest] = (times - 1, at);
                 kept.RemoveAt(0);
                 dropped++;
             }

@@ -11,6 +11,7 @@ public sealed class RelayNode : IAsyncDisposable
     private readonly ParentProbe probe;
     private readonly ILogger logger;
     private readonly CancellationTokenSource stop = new();
+    private readonly RecentPurges purges;
     private readonly RelayDisk? disk;
     private Task sweeping = Task.CompletedTask;
     private int waiting;
@@ -33,7 +34,8 @@ public sealed class RelayNode : IAsyncDisposable
         disk = options.DiskCache.Length == 0 ? null : new RelayDisk(options, time, logger);
         Cache = new RelayCache(options, Memory, time) { IsLive = Directories.IsLive, Disk = disk };
         Parents = new ParentSet(options, time, logger);
-        var upstream = new Upstream(Parents, http, options, time);
+        purges = new RecentPurges(time);
+        var upstream = new Upstream(Parents, new UpstreamJudge(purges), http, options, time);
         Passage = new RelayPassage(upstream, Loops, options);
         Cache.Fetch = new RelayFetcher(Cache, upstream, Directories, Memory, disk, Loops, options, time, logger).RunAsync;
         Directories.Follow = new LiveFollower(Cache, time).RunAsync;
@@ -78,9 +80,13 @@ public sealed class RelayNode : IAsyncDisposable
         sweeping = SweepAsync();
     }
 
-    /// <summary>Drops everything whose path begins so; how many objects that were.</summary>
-    public int Purge(string prefix)
+    /// <summary>Drops everything whose path begins so, and takes none of it from a parent that kept it since before; how many objects that were.</summary>
+    /// <param name="prefix">What.</param>
+    /// <param name="ago">How long ago the purge was begun.</param>
+    public int Purge(string prefix, TimeSpan ago = default)
     {
+        // First: nobody who asks once the copy here is gone brings it back.
+        purges.Add(prefix, ago);
         var count = Cache.Purge(prefix);
         RelayMetrics.Purges.Add(1);
         logger.Purged(prefix, count);

@@ -6,34 +6,31 @@ namespace Millrace.Delivery.Relay;
 internal sealed class Upstream
 {
     private readonly ParentSet parents;
+    private readonly UpstreamJudge judge;
     private readonly HttpMessageInvoker http;
     private readonly RelayOptions options;
     private readonly TimeProvider time;
 
-    public Upstream(ParentSet parents, HttpMessageInvoker http, RelayOptions options, TimeProvider time)
+    public Upstream(ParentSet parents, UpstreamJudge judge, HttpMessageInvoker http, RelayOptions options, TimeProvider time)
     {
         this.parents = parents;
+        this.judge = judge;
         this.http = http;
         this.options = options;
         this.time = time;
     }
 
     /// <summary>
-    /// The first useful answer, its body not yet read; the caller disposes it. Null when no parent gave one within the time,
-    /// or <paramref name="token"/> was cancelled.
+    /// The first useful answer, its body not yet read, or the last resort when no parent that is up has one; the caller disposes
+    /// it. Null when no parent gave one within the time, or <paramref name="token"/> was cancelled.
     /// </summary>
     public async Task<UpstreamAttempt?> SendAsync(UpstreamRequest request, CancellationToken token)
     {
         var began = time.GetTimestamp();
         while (true)
         {
-            var order = parents.Order(RelayPath.GroupOf(request.Path));
-            for (var i = 0; i < order.Length && !token.IsCancellationRequested; i++)
-            {
-                var second = !request.MayBeHeld && options.HedgeAfter > TimeSpan.Zero && i + 1 < order.Length && order[i + 1].IsUp ? order[i + 1] : null;
-                if (await AskAsync(order[i], second, request, token) is { } answered)
-                    return answered;
-            }
+            if (await AskAllAsync(request, token) is { } answered)
+                return answered;
             var left = request.KeepTrying - time.GetElapsedTime(began);
             if (left <= TimeSpan.Zero || token.IsCancellationRequested)
                 return null;
@@ -52,6 +49,35 @@ internal sealed class Upstream
         parents.Fail(parent, isCertain: false, UpstreamFault.Words(fault));
     }
 
+    /// <summary>Asks one parent after the other; the first last resort waits for what the others that are up have.</summary>
+    private async Task<UpstreamAttempt?> AskAllAsync(UpstreamRequest request, CancellationToken token)
+    {
+        var order = parents.Order(RelayPath.GroupOf(request.Path));
+        UpstreamAttempt? spare = null;
+        for (var i = 0; i < order.Length && !token.IsCancellationRequested && (spare is null || order[i].IsUp); i++)
+        {
+            var second = !request.MayBeHeld && options.HedgeAfter > TimeSpan.Zero && i + 1 < order.Length && order[i + 1].IsUp ? order[i + 1] : null;
+            if (await AskAsync(order[i], second, request, token) is not { } answered)
+                continue;
+            if (answered.Worth == UpstreamWorth.Useful)
+            {
+                spare?.Dispose();
+                return answered;
+            }
+            if (spare is null)
+                // Who reads it gives it time again.
+                (spare = answered).Extend(Timeout.InfiniteTimeSpan);
+            else
+                answered.Dispose();
+        }
+        if (spare is { Token.IsCancellationRequested: true })
+        {
+            spare.Dispose();
+            return null;
+        }
+        return spare;
+    }
+
     /// <summary>The answer of a parent, or of the second one when the first is slow; null when there was none.</summary>
     private async Task<UpstreamAttempt?> AskAsync(Parent first, Parent? second, UpstreamRequest request, CancellationToken token)
     {
@@ -63,35 +89,37 @@ internal sealed class Upstream
             if (!asking.IsCompleted)
                 return await HedgeAsync(attempt, asking, second, request, token);
         }
-        if (await asking)
-            return attempt;
-        attempt.Dispose();
-        return null;
+        await asking;
+        return Used(attempt);
     }
 
     private async Task<UpstreamAttempt?> HedgeAsync(
-        UpstreamAttempt slow, Task<bool> slowAsking, Parent second, UpstreamRequest request, CancellationToken token)
+        UpstreamAttempt slow, Task slowAsking, Parent second, UpstreamRequest request, CancellationToken token)
     {
         RelayMetrics.CountUpstream("hedged");
         var other = new UpstreamAttempt(second, request.AnswerWithin, time, token);
         var otherAsking = TryAsync(other, request, token);
         var isSlowFirst = await Task.WhenAny(slowAsking, otherAsking) == slowAsking;
-        var (winner, winning, loser, losing) = isSlowFirst ? (slow, slowAsking, other, otherAsking) : (other, otherAsking, slow, slowAsking);
-        if (!await winning)
-            (winner, winning, loser, losing) = (loser, losing, winner, winning);
-        else
+        var (winner, loser) = isSlowFirst ? (slow, other) : (other, slow);
+        if (winner.Worth == UpstreamWorth.Useful)
             loser.Outrun();
-        var isGood = await winning;
-        await losing;
+        await Task.WhenAll(slowAsking, otherAsking);
+        if (loser.Worth > winner.Worth)
+            (winner, loser) = (loser, winner);
         loser.Dispose();
-        if (isGood)
-            return winner;
-        winner.Dispose();
+        return Used(winner);
+    }
+
+    private static UpstreamAttempt? Used(UpstreamAttempt attempt)
+    {
+        if (attempt.Worth != UpstreamWorth.None)
+            return attempt;
+        attempt.Dispose();
         return null;
     }
 
-    /// <summary>Whether the attempt brought a useful answer.</summary>
-    private async Task<bool> TryAsync(UpstreamAttempt attempt, UpstreamRequest request, CancellationToken token)
+    /// <summary>Asks; what came is in the attempt.</summary>
+    private async Task TryAsync(UpstreamAttempt attempt, UpstreamRequest request, CancellationToken token)
     {
         var parent = attempt.Parent;
         parent.Use();
@@ -114,8 +142,13 @@ internal sealed class Upstream
         {
             attempt.Answer = await http.SendAsync(message, attempt.Token);
             parents.Succeed(parent, isProbe: false);
-            RelayMetrics.CountUpstream(IsUseful(attempt.Answer) ? "answered" : "unable");
-            return IsUseful(attempt.Answer);
+            attempt.Worth = judge.WorthOf(request.Path, attempt.Answer);
+            RelayMetrics.CountUpstream(attempt.Worth switch
+            {
+                UpstreamWorth.Useful => "answered",
+                UpstreamWorth.LastResort => "last_resort",
+                _ => "unable",
+            });
         }
         catch (HttpRequestException fault)
         {
@@ -148,17 +181,7 @@ internal sealed class Upstream
         {
             RelayMetrics.AddFetching(-1);
         }
-        return false;
     }
-
-    // 502, 504, 508 and a 503 with Retry-After: that node has no answer, another one may. A plain 503 is the origin's word
-    // on a request that it held in vain, and would be the same elsewhere.
-    private static bool IsUseful(HttpResponseMessage answer) => (int)answer.StatusCode switch
-    {
-        502 or 504 or 508 => false,
-        503 => answer.Headers.RetryAfter is null,
-        _ => true,
-    };
 
     private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

@@ -23,6 +23,9 @@ internal sealed class UpstreamAttempt : IDisposable
     /// <summary>The answer, its body not yet read.</summary>
     public HttpResponseMessage? Answer { get; set; }
 
+    /// <summary>What the answer is worth; None while there is none.</summary>
+    public UpstreamWorth Worth { get; set; }
+
     /// <summary>Cancelled by whatever ends the attempt.</summary>
     public CancellationToken Token => limit.Token;
 

@@ -103,9 +103,10 @@ public sealed class PropagationTests
     [Fact]
     public async Task PurgeLog_ACursor_GetsWhatCameAfterItOnce()
     {
-        var log = new PurgeLog();
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var log = new PurgeLog(time);
         var applied = new List<string>();
-        log.Apply = prefix =>
+        log.Apply = (prefix, _) =>
         {
             applied.Add(prefix);
             return 0;
@@ -132,8 +133,8 @@ public sealed class PropagationTests
     public async Task Purge_ThatASecondParentTellsLater_DropsWhatCameFromItMeanwhile()
     {
         await using var relay = new TestRelay(parents: 2);
-        var log = new PurgeLog { Apply = relay.Node.Purge };
-        var purge = new Purge("1", "/b/01aaaaaaaaaaaaaaaaaaaaaaaa/");
+        var log = new PurgeLog(relay.Time) { Apply = relay.Node.Purge };
+        var purge = new Purge("1", "/b/01aaaaaaaaaaaaaaaaaaaaaaaa/", relay.Time.GetTimestamp());
         log.Add(purge);
         var (cursor, told, _) = log.Since(null);
         Assert.Single(told);
@@ -149,6 +150,57 @@ public sealed class PropagationTests
             log.Publish($"/b/{i}/");
         log.Add(purge);
         Assert.Equal(purge, log.Since(cursor).Purges[^1]);
+    }
+
+    [Fact]
+    public async Task Purge_ACopyThatAParentKeptSinceBefore_IsNotTaken()
+    {
+        await using var relay = new TestRelay(options => options.HoldLimit = TimeSpan.FromSeconds(2), parents: 2);
+        var unaware = relay.Node.Parents.Order(TestRelay.Base.AsSpan(0, "/b/".Length + 26))[0].Address.Host;
+        relay.Node.Purge("/b/01aaaaaaaaaaaaaaaaaaaaaaaa/");
+        relay.Time.Advance(TimeSpan.FromSeconds(10));
+        var age = "11";
+        var elsewhere = 404;
+        relay.Parents.Automatic = request =>
+        {
+            if (request.Host == unaware)
+                request.Respond(200, "gone elsewhere", TestRelay.Immutable, ("Age", age));
+            else
+                request.Respond(elsewhere, "", "no-store");
+            return true;
+        };
+        // Older than the purge, and as old as far as an age in whole seconds tells: the other parent knows.
+        Assert.Equal(404, (await relay.TextAsync(TestRelay.Base + "1.m4s")).Response.StatusCode);
+        age = "10";
+        Assert.Equal(404, (await relay.TextAsync(TestRelay.Base + "2.m4s")).Response.StatusCode);
+        // It has no answer: only what may be younger is taken, and what surely is without asking it.
+        elsewhere = 502;
+        Assert.Equal("gone elsewhere", (await relay.TextAsync(TestRelay.Base + "3.m4s")).Text);
+        age = "9";
+        var count = relay.Parents.Requests.Count;
+        Assert.Equal(200, (await relay.TextAsync(TestRelay.Base + "4.m4s")).Response.StatusCode);
+        Assert.Equal(count + 1, relay.Parents.Requests.Count);
+        age = "100";
+        var refused = relay.Get(TestRelay.Base + "5.m4s");
+        await relay.AdvanceUntilAsync(() => refused.Done.IsCompleted, TimeSpan.FromSeconds(3));
+        Assert.Equal(504, refused.Response.StatusCode);
+    }
+
+    [Fact]
+    public void RecentPurges_AreBounded_AndTheLaterOneOfAPrefixCounts()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var purges = new RecentPurges(time);
+        purges.Add("/b/one/", TimeSpan.FromSeconds(5));
+        purges.Add("/b/one/", TimeSpan.FromSeconds(9));
+        purges.Add("/b/one/source/", TimeSpan.FromSeconds(7));
+        Assert.Equal(TimeSpan.FromSeconds(5), purges.SinceOf("/b/one/source/1.m4s"));
+        Assert.Null(purges.SinceOf("/b/one"));
+        Assert.Null(purges.SinceOf("/b/other/1.m4s"));
+        for (var i = 0; i < 1023; i++)
+            purges.Add($"/b/{i}/", TimeSpan.Zero);
+        Assert.Null(purges.SinceOf("/b/one/1.m4s"));
+        Assert.Equal(TimeSpan.FromSeconds(7), purges.SinceOf("/b/one/source/1.m4s"));
     }
 
     [Theory]

@@ -1,0 +1,40 @@
+namespace Millrace.Delivery.Relay;
+
+/// <summary>What a parent's answer is worth, the best last.</summary>
+internal enum UpstreamWorth
+{
+    /// <summary>Nothing: the next parent is asked.</summary>
+    None,
+    /// <summary>It is used when no other parent that is up has a better one.</summary>
+    LastResort,
+    /// <summary>It is the answer.</summary>
+    Useful,
+}
+
+/// <summary>Tells what an answer is worth from its head.</summary>
+internal sealed class UpstreamJudge(RecentPurges purges)
+{
+    private static readonly TimeSpan AgeStep = TimeSpan.FromSeconds(1);
+
+    /// <param name="path">What was asked for.</param>
+    /// <param name="answer">Its head.</param>
+    public UpstreamWorth WorthOf(string path, HttpResponseMessage answer)
+    {
+        // 1. 502, 504, 508 and a 503 with Retry-After: that node has no answer, another one may. A plain 503 is the origin's
+        //    word on a request that it held in vain, and would be the same elsewhere.
+        switch ((int)answer.StatusCode)
+        {
+            case 502 or 504 or 508:
+                return UpstreamWorth.None;
+            case 503:
+                return answer.Headers.RetryAfter is null ? UpstreamWorth.Useful : UpstreamWorth.None;
+            case >= 400:
+                return UpstreamWorth.Useful;
+        }
+        // 2. Kept there since before a purge that is known here. Without an Age it is the origin's own, made for this request.
+        //    An Age leaves out up to a second: when that decides, a parent that is sure goes first.
+        if (answer.Headers.Age is { } age && purges.SinceOf(path) is { } since)
+            return age > since ? UpstreamWorth.None : age + AgeStep > since ? UpstreamWorth.LastResort : UpstreamWorth.Useful;
+        return UpstreamWorth.Useful;
+    }
+}
