@@ -5,6 +5,8 @@ namespace Millrace.Delivery.Relay;
 /// <summary>This node's member of <c>Cache-Status</c> (RFC 9211), behind those of the tiers above.</summary>
 public sealed class CacheStatus
 {
+    private const string WithoutParents = "detail=no-parent-answers";
+
     private readonly string name;
 
     /// <param name="name">What the options say; empty is the machine's name.</param>
@@ -20,9 +22,9 @@ public sealed class CacheStatus
         var own = head switch
         {
             // A parent was asked and none answered: the kept version went out past its time.
-            { StaleUntil: not null } => string.Create(CultureInfo.InvariantCulture, $"{name}; fwd=stale; ttl={Seconds(head, time)}; detail=no-parent-answers"),
+            { StaleUntil: not null } => string.Create(CultureInfo.InvariantCulture, $"{name}; fwd=stale; ttl={Seconds(head, time)}; {WithoutParents}"),
             { IsFromDisk: true } => string.Create(CultureInfo.InvariantCulture, $"{name}; hit; ttl={Seconds(head, time)}; detail=disk"),
-            { ForwardStatus: null } => $"{name}; fwd={Reason(verdict)}; detail=no-parent-answers",
+            { ForwardStatus: null } => $"{name}; fwd={Reason(verdict)}; {WithoutParents}",
             _ when verdict == RelayVerdict.Hit => string.Create(CultureInfo.InvariantCulture, $"{name}; hit; ttl={Seconds(head, time)}"),
             _ => string.Create(CultureInfo.InvariantCulture,
                 $"{name}; fwd={(head.IsRevalidated ? "stale" : Reason(verdict))}; fwd-status={head.ForwardStatus}{(verdict == RelayVerdict.Collapsed ? "; collapsed" : "")}{(head.MayStore && !head.IsPassed ? "; stored" : "")}"),
@@ -32,6 +34,10 @@ public sealed class CacheStatus
 
     /// <summary>The value when nobody was asked.</summary>
     public string OfRefusal(string detail) => $"{name}; detail={detail}";
+
+    /// <summary>Whether an answer was kept by a tier above that found no parent to ask.</summary>
+    internal static bool IsWithoutParents(HttpResponseMessage answer) =>
+        answer.Headers.NonValidated.TryGetValues("Cache-Status", out var values) && values.ToString().Contains(WithoutParents, StringComparison.Ordinal);
 
     private static string Reason(RelayVerdict verdict) => verdict == RelayVerdict.Stale ? "stale" : "uri-miss";
 

@@ -3,7 +3,7 @@ namespace Millrace.Delivery.Relay;
 /// <summary>One node that is fetched from, and what is known of its health. Thread-safe.</summary>
 /// <remarks>
 /// A connection that is refused, or two answers in a row that break off or do not come, take it down; a probe that is
-/// answered takes it up again. While it is down everything that still waits for it is cancelled through
+/// answered takes it up again. One that answers it, but has lost its own parents, is down as long as another is up. While it is down everything that still waits for it is cancelled through
 /// <see cref="WhileUp"/> and goes to another parent: that is how a parent is left whose packets are dropped without a reset,
 /// though it holds requests that may be held for seconds.
 /// </remarks>
@@ -19,6 +19,7 @@ internal sealed class Parent
     private readonly TimeSpan slowStart;
     private CancellationTokenSource whileUp = new();
     private int failures;
+    private bool isCutOff;
     private long? upSince;
     private long lastUsed;
 
@@ -38,6 +39,16 @@ internal sealed class Parent
     public ulong Hash { get; }
 
     public bool IsUp { get; private set; }
+
+    /// <summary>It is down, or would be if there were another: it does not answer, or finds nobody itself who does.</summary>
+    public bool IsFailing
+    {
+        get
+        {
+            lock (gate)
+                return !IsUp || isCutOff || failures >= MaxFailures;
+        }
+    }
 
     /// <summary>Cancelled when it goes down.</summary>
     public CancellationToken WhileUp
@@ -78,6 +89,8 @@ internal sealed class Parent
         lock (gate)
         {
             failures = 0;
+            // What it keeps it can answer though it is cut off.
+            isCutOff &= !isProbe;
             // A late answer to an old request is no proof of life; a probe's is.
             if (IsUp || !isProbe)
                 return false;
@@ -90,12 +103,32 @@ internal sealed class Parent
 
     /// <summary>It did not answer. True when that took it down.</summary>
     /// <param name="isCertain">Nobody listens there: one time is enough.</param>
-    public bool Fail(bool isCertain)
+    /// <param name="hasOther">Another one is up; without, only what is certain takes it down.</param>
+    public bool Fail(bool isCertain, bool hasOther)
     {
         CancellationTokenSource ended;
         lock (gate)
         {
-            if (!IsUp || (++failures < MaxFailures && !isCertain))
+            failures = Math.Min(failures + 1, MaxFailures);
+            if (!IsUp || !(isCertain || (hasOther && failures >= MaxFailures)))
+                return false;
+            IsUp = false;
+            ended = whileUp;
+        }
+        ended.Cancel();
+        return true;
+    }
+
+    /// <summary>It answers a probe, and says that none of its own parents answers. True when that took it down.</summary>
+    /// <param name="hasOther">Another one is up; without, it is kept: it has still what it keeps.</param>
+    public bool CutOff(bool hasOther)
+    {
+        CancellationTokenSource ended;
+        lock (gate)
+        {
+            failures = 0;
+            isCutOff = true;
+            if (!IsUp || !hasOther)
                 return false;
             IsUp = false;
             ended = whileUp;

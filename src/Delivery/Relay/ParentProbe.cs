@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Millrace.Delivery.Relay;
 
 /// <summary>
@@ -72,19 +74,33 @@ internal sealed class ParentProbe : IAsyncDisposable
         try
         {
             using var answer = await http.SendAsync(request, limit.Token);
-            if (answer.IsSuccessStatusCode)
-                parents.Succeed(parent, isProbe: true);
-            else
+            if (!answer.IsSuccessStatusCode)
                 parents.Fail(parent, isCertain: true, $"its health is {(int)answer.StatusCode}");
+            else if (await IsCutOffAsync(answer, limit.Token))
+                parents.CutOff(parent);
+            else
+                parents.Succeed(parent, isProbe: true);
         }
         catch (HttpRequestException fault)
         {
             parents.Fail(parent, UpstreamFault.IsCertain(fault), UpstreamFault.Words(fault));
+        }
+        catch (IOException fault)
+        {
+            parents.Fail(parent, isCertain: false, UpstreamFault.Words(fault));
         }
         catch (OperationCanceledException)
         {
             if (!stop.IsCancellationRequested)
                 parents.Fail(parent, isCertain: false, "it does not answer");
         }
+    }
+
+    private static async Task<bool> IsCutOffAsync(HttpResponseMessage answer, CancellationToken token)
+    {
+        await using var body = await answer.Content.ReadAsStreamAsync(token);
+        var start = new byte[RelayNode.CutOffHealth.Length];
+        var length = await body.ReadAtLeastAsync(start, start.Length, throwOnEndOfStream: false, token);
+        return Encoding.ASCII.GetString(start, 0, length) == RelayNode.CutOffHealth;
     }
 }

@@ -58,13 +58,23 @@ internal sealed class ParentSet
     /// </summary>
     public void Fail(Parent parent, bool isCertain, string reason)
     {
-        if (!isCertain && !parents.Any(other => other != parent && other.IsUp))
-            return;
-        if (parent.Fail(isCertain))
-        {
-            logger.ParentDown(parent.Address.Authority, reason);
-            RelayMetrics.AddParents(-1, 1);
-        }
+        if (parent.Fail(isCertain, HasOther(parent)))
+            WentDown(parent, reason);
+    }
+
+    /// <summary>A parent answers, and says that none of its own parents does. The others are better, not the last one.</summary>
+    public void CutOff(Parent parent)
+    {
+        if (parent.CutOff(HasOther(parent)))
+            WentDown(parent, "none of its parents answers");
+    }
+
+    private bool HasOther(Parent parent) => parents.Any(other => other != parent && other.IsUp);
+
+    private void WentDown(Parent parent, string reason)
+    {
+        logger.ParentDown(parent.Address.Authority, reason);
+        RelayMetrics.AddParents(-1, 1);
     }
 
     /// <summary>Ends when a parent comes up, or after <paramref name="most"/>.</summary>

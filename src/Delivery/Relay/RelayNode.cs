@@ -5,6 +5,12 @@ namespace Millrace.Delivery.Relay;
 /// <summary>A relay put together: cache, parents, followers. One per process; started and disposed by its owner.</summary>
 public sealed class RelayNode : IAsyncDisposable
 {
+    /// <summary>
+    /// How <c>/health/ready</c> begins, with 200, on a relay that is <see cref="IsCutOff"/>: balancers leave it its viewers, for whom it
+    /// has what it keeps, and relays below go to another parent if they have one.
+    /// </summary>
+    public const string CutOffHealth = "ok\nno parent answers\n";
+
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
     private readonly HttpMessageInvoker http;
@@ -42,6 +48,9 @@ public sealed class RelayNode : IAsyncDisposable
         Status = new CacheStatus(options.Name);
         probe = new ParentProbe(Parents, http, options, time, Loops.Token);
     }
+
+    /// <summary>None of the parents answers, or has itself a parent that does.</summary>
+    public bool IsCutOff => Parents.All.All(parent => parent.IsFailing);
 
     /// <summary>How parents are asked; disposed with the node.</summary>
     internal HttpMessageInvoker Http => http;

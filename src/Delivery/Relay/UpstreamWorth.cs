@@ -34,7 +34,13 @@ internal sealed class UpstreamJudge(RecentPurges purges)
         // 2. Kept there since before a purge that is known here. Without an Age it is the origin's own, made for this request.
         //    An Age leaves out up to a second: when that decides, a parent that is sure goes first.
         if (answer.Headers.Age is { } age && purges.SinceOf(path) is { } since)
-            return age > since ? UpstreamWorth.None : age + AgeStep > since ? UpstreamWorth.LastResort : UpstreamWorth.Useful;
-        return UpstreamWorth.Useful;
+        {
+            if (age > since)
+                return UpstreamWorth.None;
+            if (age + AgeStep > since)
+                return UpstreamWorth.LastResort;
+        }
+        // 3. Out of date, because a tier above has lost its parents: another one may have a way to the origin.
+        return CacheStatus.IsWithoutParents(answer) ? UpstreamWorth.LastResort : UpstreamWorth.Useful;
     }
 }

@@ -77,6 +77,67 @@ public sealed class ParentTests
         await relay.AdvanceUntilAsync(() => relay.Node.Parents.All.All(parent => parent.IsUp), TimeSpan.FromSeconds(2));
     }
 
+    [Theory]
+    [InlineData(200, "new")]
+    [InlineData(502, "old")]
+    public async Task Parent_ThatAnswersStale_IsTheLastResort(int other, string expected)
+    {
+        await using var relay = new TestRelay(parents: 2);
+        var first = relay.Node.Parents.Order("/live/studio")[0].Address.Host;
+        relay.Parents.Automatic = request =>
+        {
+            if (request.Host == first)
+                request.Respond(200, "old", "no-cache", ("Age", "20"), ("Cache-Status", "central; fwd=stale; ttl=-19; detail=no-parent-answers"));
+            else
+                request.Respond(other, "new", "public, max-age=1");
+            return true;
+        };
+        Assert.Equal((200, expected), ((await relay.TextAsync("/live/studio/main.m3u8")).Response.StatusCode, (await relay.TextAsync("/live/studio/main.m3u8")).Text));
+        Assert.All(relay.Node.Parents.All, parent => Assert.True(parent.IsUp));
+        // There is no other: it is not asked for again.
+        relay.Node.Parents.Fail(relay.Node.Parents.All.Single(parent => parent.Address.Host != first), isCertain: true, "test");
+        var count = relay.Parents.Requests.Count;
+        Assert.Equal("old", (await relay.TextAsync("/live/studio/manifest.mpd")).Text);
+        Assert.Equal(count + 1, relay.Parents.Requests.Count);
+    }
+
+    [Fact]
+    public async Task HeldRequest_ToAParentThatSaysItIsCutOff_Moves()
+    {
+        await using var relay = new TestRelay(parents: 2);
+        relay.Node.Start();
+        var viewer = relay.Get(TestRelay.Base + "live.m3u8", Blocking);
+        var held = await relay.Parents.RequestAsync(0);
+        relay.Parents.CutOff(held.Host);
+        await relay.AdvanceUntilAsync(() => relay.Parents.Requests.Any(request => request.Host != held.Host), TimeSpan.FromSeconds(0.5));
+        relay.Parents.Requests.First(request => request.Host != held.Host).Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        await viewer.BodyAsync();
+        // What it has kept it goes on answering: that takes it back no sooner than its health does.
+        var cut = relay.Node.Parents.All.Single(parent => parent.Address.Host == held.Host);
+        relay.Node.Parents.Succeed(cut, isProbe: false);
+        Assert.True(cut is { IsUp: false, IsFailing: true } && !relay.Node.IsCutOff);
+        // Nor is there anything left when the other one is cut off as well.
+        var last = relay.Node.Parents.All.Single(parent => parent != cut);
+        relay.Parents.CutOff(last.Address.Host);
+        await relay.AdvanceUntilAsync(() => relay.Node.IsCutOff, TimeSpan.FromSeconds(3));
+        Assert.True(last.IsUp);
+        relay.Parents.CutOff(held.Host, isCutOff: false);
+        await relay.AdvanceUntilAsync(() => cut.IsUp && !last.IsUp, TimeSpan.FromSeconds(3));
+        Assert.False(relay.Node.IsCutOff);
+    }
+
+    [Fact]
+    public async Task OnlyParent_ThatFellSilent_StaysUpAndIsToldToThoseBelow()
+    {
+        await using var relay = new TestRelay();
+        relay.Node.Start();
+        relay.Parents.Silence("parent0");
+        await relay.AdvanceUntilAsync(() => relay.Node.IsCutOff, TimeSpan.FromSeconds(6));
+        Assert.True(relay.Node.Parents.All[0].IsUp);
+        relay.Parents.Silence("parent0", isSilent: false);
+        await relay.AdvanceUntilAsync(() => !relay.Node.IsCutOff, TimeSpan.FromSeconds(3));
+    }
+
     [Fact]
     public async Task HeldRequest_HoweverLong_AsksNoSecondParent()
     {

@@ -14,6 +14,7 @@ internal sealed class ScriptedParents : HttpMessageHandler
     private readonly List<ParentRequest> requests = [];
     private readonly ConcurrentDictionary<string, byte> refusing = new();
     private readonly ConcurrentDictionary<string, byte> silent = new();
+    private readonly ConcurrentDictionary<string, byte> cutOff = new();
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Every request for an object so far, probes left out.</summary>
@@ -48,6 +49,15 @@ internal sealed class ScriptedParents : HttpMessageHandler
             silent[host] = 0;
         else
             silent.TryRemove(host, out _);
+    }
+
+    /// <summary>The host says in its health that none of its own parents answers, or no longer.</summary>
+    public void CutOff(string host, bool isCutOff = true)
+    {
+        if (isCutOff)
+            cutOff[host] = 0;
+        else
+            cutOff.TryRemove(host, out _);
     }
 
     /// <summary>The <paramref name="index"/>th request, as soon as it is there.</summary>
@@ -97,7 +107,7 @@ internal sealed class ScriptedParents : HttpMessageHandler
         {
             if (silent.ContainsKey(host))
                 await Task.Delay(Timeout.Infinite, cancellationToken);
-            return new HttpResponseMessage(HttpStatusCode.OK);
+            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(cutOff.ContainsKey(host) ? "ok\nno parent answers\nstorage: a note\n" : "ok\n") };
         }
         var asked = new ParentRequest(request, Changed, cancellationToken);
         lock (gate)
