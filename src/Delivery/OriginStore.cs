@@ -144,6 +144,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     /// <summary>The newest broadcast of a channel, on air or just ended; null when there is none.</summary>
     public OriginBroadcast? FindNewest(ReadOnlySpan<char> channel) => byChannel.TryGetValue(channel, out var found) ? found : null;
 
+    /// <summary>The channel whose <c>/live/{channel}/</c> is this broadcast; null when it is another, or none.</summary>
+    public ChannelName? FindChannel(BroadcastId id) => Find(id.Value) is { } open && FindNewest(open.Channel.Value) == open ? open.Channel : null;
+
     /// <summary>
     /// Ends every broadcast of this node that is still on air: whoever waits for its future gets the end instead. What is pushed
     /// here goes on without this node, and here when it is back.

@@ -52,7 +52,7 @@ public sealed class PushEndpoint
         routes.MapPost("/push/{channel}", InvokeAsync);
     }
 
-    private async Task InvokeAsync(HttpContext context)
+    internal async Task InvokeAsync(HttpContext context)
     {
         PushReply result;
         try
@@ -129,11 +129,11 @@ public sealed class PushEndpoint
 
     private PushReply TakeDown(BroadcastId broadcast)
     {
+        var channel = broadcasts.FindChannel(broadcast);
         var gone = broadcasts.TakeDown(broadcast);
         if (gone.Count == 0)
             return new PushReply(StatusCodes.Status404NotFound, null, "The broadcast is not known here.");
-        foreach (var name in gone)
-            purges.Publish($"/b/{name.Value}/");
+        purges.PublishTakedown(gone, channel);
         return new PushReply(StatusCodes.Status204NoContent, null, "");
     }
 

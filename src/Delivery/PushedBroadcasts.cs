@@ -75,6 +75,9 @@ public sealed class PushedBroadcasts : IDisposable
         }
     }
 
+    /// <inheritdoc cref="OriginStore.FindChannel"/>
+    public ChannelName? FindChannel(BroadcastId id) => store.FindChannel(id);
+
     /// <summary>
     /// Deletes a broadcast that is or was pushed here, and takes none of that id again: nothing of it can be fetched when this
     /// returns. What was deleted, the broadcast first and then its clips; empty when there is none.

@@ -78,6 +78,7 @@ public sealed class BroadcastApi
             await UnknownAsync(context);
             return;
         }
+        var channel = pushed?.FindChannel(id);
         foreach (var incoming in broadcasts.List().Where(incoming => incoming.Id == id))
             broadcasts.End(incoming.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
         var gone = pushed?.TakeDown(id) ?? [];
@@ -99,8 +100,7 @@ public sealed class BroadcastApi
             return;
         }
         // Relays below hear of it at once.
-        foreach (var name in gone)
-            purges.Publish($"/b/{name.Value}/");
+        purges.PublishTakedown(gone, channel);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         PlatformApi.Begin(context);
     }

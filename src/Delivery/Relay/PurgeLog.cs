@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Millrace.Core;
 
 namespace Millrace.Delivery.Relay;
 
@@ -49,6 +50,17 @@ public sealed class PurgeLog
 
     /// <summary>Begins a purge here.</summary>
     public void Publish(string prefix) => Add(new Purge(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), prefix, time.GetTimestamp()));
+
+    /// <summary>Begins the purges of a takedown.</summary>
+    /// <param name="gone">What was deleted.</param>
+    /// <param name="channel">Whose newest broadcast was among it, so that its pictures and manifests were of that one; or null.</param>
+    public void PublishTakedown(IReadOnlyList<BroadcastId> gone, ChannelName? channel)
+    {
+        foreach (var broadcast in gone)
+            Publish($"/b/{broadcast.Value}/");
+        if (channel is { } name)
+            Publish($"/live/{name.Value}/");
+    }
 
     /// <summary>Takes a purge over from a parent, though another one, or the same, may have told of it before.</summary>
     public void Add(Purge purge)

@@ -1,4 +1,7 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using Millrace.Delivery.Relay;
+using Millrace.Push;
 
 namespace Millrace.Delivery.Tests.Relay;
 
@@ -184,6 +187,35 @@ public sealed class PropagationTests
         var refused = relay.Get(TestRelay.Base + "5.m4s");
         await relay.AdvanceUntilAsync(() => refused.Done.IsCompleted, TimeSpan.FromSeconds(3));
         Assert.Equal(504, refused.Response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Takedown_OfAChannelsNewestBroadcast_PurgesItsLiveAddressesToo()
+    {
+        using var origin = new Origin();
+        var older = origin.Broadcast;
+        older.End();
+        origin.Time.Advance(TimeSpan.FromSeconds(1));
+        var newer = origin.OpenBroadcast("studio-one");
+        newer.End();
+        var log = new PurgeLog(origin.Time);
+        using var pushed = new PushedBroadcasts(origin.Store, new PushOptions(), origin.Time, NullLogger<PushedBroadcasts>.Instance);
+        var endpoint = new PushEndpoint(
+            pushed, new PushOptions { Secret = "a-secret-of-the-test" }, log, origin.Pool, origin.Time, NullLogger<PushEndpoint>.Instance);
+        Assert.Equal([$"/b/{older.Id.Value}/"], await TakeDownAsync(older));
+        Assert.Equal([$"/b/{newer.Id.Value}/", "/live/studio-one/"], await TakeDownAsync(newer));
+
+        async Task<IEnumerable<string>> TakeDownAsync(OriginBroadcast broadcast)
+        {
+            var (cursor, _, _) = log.Since(null);
+            var context = new DefaultHttpContext();
+            context.Request.Method = "DELETE";
+            context.Request.RouteValues["broadcast"] = broadcast.Id.Value;
+            context.Request.Headers.Authorization = "Bearer a-secret-of-the-test";
+            await endpoint.InvokeAsync(context);
+            Assert.Equal(204, context.Response.StatusCode);
+            return log.Since(cursor).Purges.Select(purge => purge.Prefix);
+        }
     }
 
     [Fact]
