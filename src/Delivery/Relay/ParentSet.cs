@@ -7,14 +7,12 @@ internal sealed class ParentSet
 {
     private readonly Parent[] parents;
     private readonly ILogger logger;
-    private readonly TimeProvider time;
     private readonly Lock gate = new();
     private TaskCompletionSource recovered = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ParentSet(RelayOptions options, TimeProvider time, ILogger logger)
     {
         parents = [.. options.Parents.Select(address => new Parent(new Uri(address), time, options.SlowStart))];
-        this.time = time;
         this.logger = logger;
         RelayMetrics.AddParents(parents.Length, 0);
     }
@@ -77,12 +75,13 @@ internal sealed class ParentSet
         RelayMetrics.AddParents(-1, 1);
     }
 
-    /// <summary>Ends when a parent comes up, or after <paramref name="most"/>.</summary>
-    public async Task WaitForRecoveryAsync(TimeSpan most, CancellationToken token)
+    /// <summary>Ends when the next parent comes up. Whoever takes it before asking them misses none.</summary>
+    public Task Recovery
     {
-        Task coming;
-        lock (gate)
-            coming = recovered.Task;
-        await coming.WaitAsync(most, time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        get
+        {
+            lock (gate)
+                return recovered.Task;
+        }
     }
 }

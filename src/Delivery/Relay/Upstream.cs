@@ -29,16 +29,15 @@ internal sealed class Upstream
         var began = time.GetTimestamp();
         while (true)
         {
+            var recovery = parents.Recovery;
             if (await AskAllAsync(request, token) is { } answered)
                 return answered;
             var left = request.KeepTrying - time.GetElapsedTime(began);
             if (left <= TimeSpan.Zero || token.IsCancellationRequested)
                 return null;
             // Some parent may say that it has no answer and be well by itself: not faster than its health can change.
-            if (parents.All.Any(parent => parent.IsUp))
-                await Task.Delay(Least(options.ProbeInterval, left), time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            else
-                await parents.WaitForRecoveryAsync(left, token);
+            var most = parents.All.Any(parent => parent.IsUp) ? Least(options.ProbeInterval, left) : left;
+            await recovery.WaitAsync(most, time, token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -257,6 +257,45 @@ public sealed class ParentTests
     }
 
     [Fact]
+    public async Task HeldRequest_WhileAParentComesBack_AsksAgainAtOnce()
+    {
+        await using var relay = new TestRelay();
+        var parent = relay.Node.Parents.All[0];
+        relay.Node.Parents.Fail(parent, isCertain: true, "test");
+        var viewer = relay.Get(TestRelay.Base + "live.m3u8", Blocking);
+        var first = await relay.Parents.RequestAsync(0);
+        relay.Answer(TestRelay.Playlist(7, 3), "public, max-age=12");
+        relay.Node.Parents.Succeed(parent, isProbe: true);
+        first.Respond(502, "", "no-store");
+        // The clock stands still.
+        Assert.Equal(TestRelay.Playlist(7, 3), System.Text.Encoding.UTF8.GetString(await viewer.BodyAsync()));
+    }
+
+    [Fact]
+    public void Parent_ThatComesBack_GetsItsGroupsInTurnAndKeepsThem()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var parent = new Parent(new Uri("http://a:1"), time, TimeSpan.FromSeconds(10));
+        var groups = Enumerable.Range(0, 2000).Select(index => Rendezvous.Hash($"/b/{index:x8}")).ToList();
+        Assert.All(groups, group => Assert.True(parent.Takes(group)));
+        Assert.True(parent.Fail(isCertain: true, hasOther: true));
+        Assert.DoesNotContain(groups, parent.Takes);
+        Assert.True(parent.Succeed(isProbe: true));
+        HashSet<ulong> before = [];
+        for (var step = 0; step <= 20; step++)
+        {
+            // In no half second come more than their share of it, and none leaves again.
+            HashSet<ulong> now = [.. groups.Where(parent.Takes)];
+            Assert.True(now.IsSupersetOf(before));
+            Assert.InRange(now.Count - before.Count, 0, 150);
+            Assert.InRange(now.Count, Math.Max(0, (100 * step) - 100), (100 * step) + 100);
+            before = now;
+            time.Advance(TimeSpan.FromSeconds(0.5));
+        }
+        Assert.Equal(2000, before.Count);
+    }
+
+    [Fact]
     public async Task Loop_IsRefused()
     {
         await using var relay = new TestRelay();
