@@ -50,6 +50,7 @@ public static class ServerHost
             AddOptions(builder.Services, section, configuration);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ServerAddresses>();
+        builder.Services.AddSingleton<HttpMetrics>();
         builder.Services.AddRoutingCore();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = ShutdownTimeout);
         AddKestrel(builder, configuration.Get<HttpOptions>(), roles);

@@ -17,7 +17,8 @@ internal static class HttpPipeline
 {
     public static void Map(WebApplication app, NodeRoles roles)
     {
-        app.Use(next => context => IsAmbiguous(context.Request) ? RefuseAsync(context) : next(context));
+        var metrics = app.Services.GetRequiredService<HttpMetrics>();
+        app.Use(next => context => Ambiguity(context.Request) is { } reason ? RefuseAsync(context, metrics, reason) : next(context));
         if (roles == NodeRoles.Relay)
         {
             var relay = app.Services.GetRequiredService<RelayEndpoint>();
@@ -69,16 +70,18 @@ internal static class HttpPipeline
     /// Content-Length and Transfer-Encoding (RFC 9112 §6.3), of which Kestrel has put the former aside under another name by now;
     /// or a body behind GET or HEAD, which nothing here takes, and whose length Kestrel reads more generously than others (+5).
     /// </summary>
-    private static bool IsAmbiguous(HttpRequest request)
+    /// <returns>The reason's name in the metrics; null when it is not such a request.</returns>
+    private static string? Ambiguity(HttpRequest request)
     {
         var isChunked = request.Headers.TransferEncoding.Count > 0;
-        return HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
-            ? isChunked || request.ContentLength > 0
-            : isChunked && request.Headers.ContainsKey("X-Content-Length");
+        if (isChunked && request.Headers.ContainsKey("X-Content-Length"))
+            return "two_lengths";
+        return (HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) && (isChunked || request.ContentLength > 0) ? "unexpected_body" : null;
     }
 
-    private static Task RefuseAsync(HttpContext context)
+    private static Task RefuseAsync(HttpContext context, HttpMetrics metrics, string reason)
     {
+        metrics.Refused(reason);
         context.Response.Headers.Connection = "close";
         return TextAsync(context, StatusCodes.Status400BadRequest, "A request has one length, and GET and HEAD have no body.\n");
     }

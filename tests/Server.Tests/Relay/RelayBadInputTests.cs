@@ -153,6 +153,24 @@ public sealed partial class RelayBadInputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Message_ThatIsRefused_IsCounted()
+    {
+        Assert.Equal(400, Status(await AskAsync("GET /b/x/a.m4s HTTP/1.1\r\nHost: relay\r\nContent-Length: 5\r\n\r\nhello")));
+        Assert.Equal(400, Status(await AskAsync("POST /internal/purge HTTP/1.1\r\nHost: relay\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")));
+        Assert.Equal(431, Status(await AskAsync($"GET /metrics HTTP/1.1\r\nHost: relay\r\nX-Long: {new string('x', 20_000)}\r\n\r\n")));
+        var text = await MetricsAsync();
+        Assert.Matches("millrace_http_refused_total\\{[^}]*reason=\"unexpected_body\"[^}]*\\} 1\\s", text);
+        Assert.Matches("millrace_http_refused_total\\{[^}]*reason=\"two_lengths\"[^}]*\\} 1\\s", text);
+        // Kestrel counts a connection when it is done with it, which may be after the client is.
+        using var limit = new CancellationTokenSource(Patience);
+        while (!Regex.IsMatch(text, "kestrel_connection_duration_seconds_count\\{[^}]*error_type=\"max_request_headers_total_size_exceeded\""))
+        {
+            Assert.False(limit.IsCancellationRequested, text);
+            text = await MetricsAsync();
+        }
+    }
+
+    [Fact]
     public async Task Media_AskedForWithABodyOrByAnotherMethod_ReachesNoParent()
     {
         foreach (var method in (string[])["GET", "HEAD"])
@@ -250,6 +268,8 @@ public sealed partial class RelayBadInputTests : IAsyncLifetime
     private static string Body(string answer) => answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
 
     /// <summary>Sends these bytes and reads until the relay closes; what came before a reset counts.</summary>
+    private Task<string> MetricsAsync() => AskAsync("GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
+
     private async Task<string> AskAsync(string bytes)
     {
         using var limit = new CancellationTokenSource(Patience);
