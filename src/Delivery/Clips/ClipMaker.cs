@@ -116,15 +116,21 @@ public sealed class ClipMaker : IDisposable
             ClipWriter.Discard(directory + ClipWriter.Suffix);
         }
 
-        // 4. Taken down meanwhile: what was shown is not to stay.
+        // 4. Taken down meanwhile: what was shown is not to stay. On the shelf first: a takedown from here on finds the clip there.
         var clip = Replay.Read(directory, out _);
-        if (clip is null || (store.Find(of.Value) is null && store.Replays.Find(of.Value) is null))
+        if (clip is null)
         {
             store.Spooler.DeleteDirectory(directory);
             return (null, ClipFault.UnknownBroadcast);
         }
+        var archive = store.Archive?.Of(directory);
         store.Replays.Add(clip);
-        store.Archive?.Of(directory).Finish(clip);
+        if (store.Find(of.Value) is null && store.Replays.Find(of.Value) is null)
+        {
+            store.Delete(id);
+            return (null, ClipFault.UnknownBroadcast);
+        }
+        archive?.Finish(clip);
         logger.ClipMade(id.Value, of.Value, source.Channel.Value);
         return (clip, ClipFault.None);
     }
