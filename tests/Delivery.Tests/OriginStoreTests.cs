@@ -24,6 +24,17 @@ public sealed class OriginStoreTests
     }
 
     [Fact]
+    public async Task Replay_WhoseOpeningMetABug_IsOpenedTheNextTime()
+    {
+        using var origin = new Origin(dvr: new DvrOptions { Mode = DvrMode.Full });
+        var replay = await RecordAsync(origin);
+        origin.Store.Close(origin.Broadcast);
+        replay.Opening = Task.FromException<OriginBroadcast?>(new InvalidOperationException("A bug."));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () => await origin.Store.Replays.OpenAsync(replay.Id.Value));
+        Assert.NotNull(await origin.Store.Replays.OpenAsync(replay.Id.Value));
+    }
+
+    [Fact]
     public async Task Segment_ThatLeavesBeforeTheJournalKnowsOfIt_HoldsTheJournalUpNoMore()
     {
         using var origin = new Origin();
@@ -232,6 +243,14 @@ public sealed class OriginStoreTests
             from += piece.Length;
         }
         return bytes.ToArray();
+    }
+
+    private static async Task<Replay> RecordAsync(Origin origin)
+    {
+        origin.AddSegments(0, 6);
+        origin.Broadcast.End();
+        await origin.SpooledAsync(() => origin.Broadcast.IsStored);
+        return origin.Store.Replays.Find(origin.Broadcast.Id.Value)!;
     }
 
     private sealed class TemporaryFile : IDisposable

@@ -91,16 +91,34 @@ public sealed class ReplayShelf
             // The disk may take its time: a pool thread of its own waits for it.
             opening = replay.Opening ??= Task.Run(() => store.LoadAsync(replay));
         }
-        var broadcast = await opening.ConfigureAwait(false);
-        if (broadcast is null || !replays.ContainsKey(id))
+        OriginBroadcast? broadcast = null;
+        var isOpen = false;
+        try
         {
-            lock (replay.Gate)
-                replay.Opening = null;
-            if (broadcast is not null)
-                store.Close(broadcast);
-            return null;
+            broadcast = await opening.ConfigureAwait(false);
+            isOpen = broadcast is not null && replays.ContainsKey(id);
         }
-        return broadcast;
+        finally
+        {
+            // Also when a fault of ours ended it: whoever asks next tries anew.
+            if (!isOpen)
+                Forget(replay, opening);
+        }
+        if (isOpen)
+            return broadcast;
+        if (broadcast is not null)
+            store.Close(broadcast);
+        return null;
+    }
+
+    private static void Forget(Replay replay, Task<OriginBroadcast?> opening)
+    {
+        lock (replay.Gate)
+        {
+            // Somebody else may be trying anew already.
+            if (replay.Opening == opening)
+                replay.Opening = null;
+        }
     }
 
     /// <summary>Its broadcast has left memory.</summary>
