@@ -35,6 +35,20 @@ public sealed class OriginStoreTests
     }
 
     [Fact]
+    public async Task Replay_Measured_IsAllThatItsDirectoryHolds()
+    {
+        using var origin = new Origin(dvr: new DvrOptions { Mode = DvrMode.Full });
+        var replay = await RecordAsync(origin);
+        var directory = origin.Store.DirectoryOf(replay.Id);
+        replay.Measure(directory);
+        var before = replay.Bytes;
+        var sprites = Directory.CreateDirectory(Path.Combine(directory, "sprites"));
+        await File.WriteAllBytesAsync(Path.Combine(sprites.FullName, "0.jpg"), new byte[5000], TestContext.Current.CancellationToken);
+        replay.Measure(directory);
+        Assert.Equal(before + 5000, replay.Bytes);
+    }
+
+    [Fact]
     public async Task Segment_ThatLeavesBeforeTheJournalKnowsOfIt_HoldsTheJournalUpNoMore()
     {
         using var origin = new Origin();

@@ -102,7 +102,7 @@ public sealed class Replay
     {
         try
         {
-            return new DirectoryInfo(directory).EnumerateFiles().Sum(file => file.Length);
+            return new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
