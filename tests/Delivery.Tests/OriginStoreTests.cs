@@ -157,7 +157,7 @@ public sealed class OriginStoreTests
         using var place = new TemporaryFile();
         using var origin = new Origin(dataPath: place.Path);
         origin.AddSegments(0, 5);
-        await origin.SpooledAsync(() => origin.Store.IsSpoolFailing);
+        await origin.SpooledAsync(() => origin.Store.IsSpoolFailing && origin.Store.Spooler.IsIdle);
         Assert.All(Enumerable.Range(0, 5), segment => Assert.True(origin.Video.TryFind(segment, out var found, out _, out _) && found.Place is SegmentPlace.Memory or SegmentPlace.Queued));
 
         place.Delete();
