@@ -102,12 +102,7 @@ public sealed class CheckpointTests
         using var node = new RecordedNode(DvrMode.Off);
         var (broadcast, _) = await RecordAsync(node);
         Assert.Null(broadcast.Journal.Checkpoint(broadcast.Keep!.Value));
-        var records = new List<JournalRecord>();
-        JournalFile.Read(node.JournalOf(broadcast), record =>
-        {
-            records.Add(record);
-            return true;
-        });
+        var records = RecordsOf(node, broadcast);
         var random = new Random(3);
         for (var i = 0; i < 60; i++)
         {
@@ -133,12 +128,7 @@ public sealed class CheckpointTests
         using var node = new RecordedNode(DvrMode.Off);
         var (broadcast, _) = await RecordAsync(node);
         Assert.Null(broadcast.Journal.Checkpoint(broadcast.Keep!.Value));
-        var records = new List<JournalRecord>();
-        JournalFile.Read(node.JournalOf(broadcast), record =>
-        {
-            records.Add(record);
-            return true;
-        });
+        var records = RecordsOf(node, broadcast);
         // A segment of a rendition that the state behind it does not know: nothing that is ever written.
         var period = records.OfType<JournalRecord.PeriodBegan>().First().Period;
         var kept = records.OfType<JournalRecord.Kept>().First(kept => kept.Recorded is not null);
@@ -200,6 +190,18 @@ public sealed class CheckpointTests
         Assert.InRange(snapshot.Periods.Count, 2, 4);
         Assert.Equal(0, snapshot.Periods[0].Index);
         Assert.Equal(snapshot.Periods[0].Start, new MediaTime(0, snapshot.Periods[0].Start.Timescale));
+    }
+
+    /// <summary>What the journal holds.</summary>
+    private static List<JournalRecord> RecordsOf(RecordedNode node, OriginBroadcast broadcast)
+    {
+        var records = new List<JournalRecord>();
+        JournalFile.Read(node.JournalOf(broadcast), record =>
+        {
+            records.Add(record);
+            return true;
+        });
+        return records;
     }
 
     /// <summary>Media of some segments turn out to be lost.</summary>
