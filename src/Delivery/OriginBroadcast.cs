@@ -182,7 +182,7 @@ public sealed class OriginBroadcast : IBroadcastSink
                 rendition.Name, rendition.Format, rendition.InitSegment, rendition.IsDerived, rendition.TargetBitsPerSecond);
         }
         CloseRunning();
-        FillUpTo(period.FirstSegment);
+        FillUpTo(period);
         var began = new NewPeriod(period.FirstSegment, period.Start, period.WallClock, renditions);
         Begin(began);
         Journal.Add(new JournalRecord.PeriodBegan(began));
@@ -599,19 +599,31 @@ public sealed class OriginBroadcast : IBroadcastSink
 
     /// <summary>
     /// Numbers that an earlier run used and did not get to write down are gaps: a name that a viewer or a cache may know never
-    /// means other bytes.
+    /// means other bytes. They are as long as segments are, and shorter where they would reach into the period that follows: this
+    /// origin has more of the one before than those that its pusher asked, and they agree on when the next one begins.
     /// </summary>
-    private void FillUpTo(long firstSegment)
+    private void FillUpTo(PeriodDescription period)
     {
         if (!isRecovered)
             return;
         isRecovered = false;
         var leader = Timeline.Read(current[0].Name)!;
+        var count = period.FirstSegment - leader.NextSegment;
+        if (count <= 0)
+            return;
         var timescale = announced[0].Format.Timescale;
         var start = current[0].End ?? Timeline.Read().Periods[^1].Start.In(timescale);
-        for (var number = leader.NextSegment; number < firstSegment; number++)
+        var room = count * Timeline.Contract.TargetDuration * (double)timescale;
+        foreach (var rendition in Timeline.Read().Renditions)
         {
-            var duration = new MediaTime(Timeline.Contract.TargetDuration * (long)timescale, timescale);
+            if (rendition.LastSegment is not { } last)
+                continue;
+            room = Math.Min(room, (period.Start.Seconds - last.End.Seconds) * timescale);
+            room = Math.Min(room, (period.WallClock - last.Track.Period.WallClockAt(last.End)).TotalSeconds * timescale);
+        }
+        var duration = new MediaTime(Math.Max(timescale / 1000, (long)(room / count)), timescale);
+        for (var number = leader.NextSegment; number < period.FirstSegment; number++)
+        {
             EndSegment(new SegmentDescription(0, number, start, duration, false, true));
             start += duration;
         }

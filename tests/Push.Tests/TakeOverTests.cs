@@ -114,6 +114,33 @@ public sealed class TakeOverTests
         Assert.True(same > 0);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    [InlineData(12)]
+    public async Task Pusher_AnotherGoesOnWithoutAskingTheOriginThatHasMost_TheNextPeriodBeginsAtTheSameMomentAtBoth(int seed)
+    {
+        for (var behind = 1; behind < 12; behind++)
+        {
+            var time = new ScaledTime(20);
+            using var first = new TestOrigin(Options(), time);
+            using var second = new TestOrigin(Options(), time);
+            var id = BroadcastId.New(Script.StartedAt);
+            var script = Script.Make(seed, 5, ends: false);
+            // The first origin has some of the parts of a segment of which the second one has all.
+            await PushAsync(first, id, script, script.Count - behind);
+            await PushAsync(second, id, script, script.Count);
+            second.IsAway = true;
+            await using var next = Factory(Options(), time, first, second);
+            var recovered = (await next.TakeOverAsync(Channel, TestContext.Current.CancellationToken))!;
+            second.IsAway = false;
+            var more = Script.Make(seed + 1, 4, first: recovered.NextSegment, time: Math.Max(recovered.End.Seconds, recovered.DecodeEnd.Seconds));
+            more.Play(recovered.Sink, 0, more.Count);
+            await next.DrainAsync(Patience, TestContext.Current.CancellationToken);
+            Serving.AssertAgree(first.Store.Find(id.Value)!, second.Store.Find(id.Value)!, timesOfGaps: false);
+        }
+    }
+
     [Fact]
     public async Task TakeOver_OriginsThatDoNotKnowTheBroadcastFromItsBeginning_OneThatDoesIsEnough()
     {
@@ -153,9 +180,9 @@ public sealed class TakeOverTests
         Assert.Null(await factory.TakeOverAsync(Channel, TestContext.Current.CancellationToken));
     }
 
-    private static PushOptions Options() => new()
+    private static PushOptions Options(params string[] origins) => new()
     {
-        Push = ["http://first/", "http://second/"],
+        Push = origins is [] ? ["http://first/", "http://second/"] : origins,
         Secret = new string('s', 32),
         MaxBufferAge = TimeSpan.FromDays(10),
         LostAfter = TimeSpan.FromDays(10),
@@ -174,6 +201,26 @@ public sealed class TakeOverTests
                 return;
             await answer.WaitAsync(Patience, TestContext.Current.CancellationToken);
         }
+    }
+
+    /// <summary>A pusher of its own brings an origin the script's first calls, and dies.</summary>
+    private static async Task PushAsync(TestOrigin origin, BroadcastId id, Script script, int calls)
+    {
+        using var whole = new TestOrigin(Options(), TimeProvider.System);
+        var model = whole.Broadcasts.Open(Channel, id, new PushOpen(Script.Contract, Script.StartedAt, false)).Broadcast!.Broadcast;
+        script.Play(model, 0, calls);
+        await using var factory = Factory(Options("http://first/"), new ScaledTime(20), origin, origin);
+        script.Play(factory.Open(Channel, id, Script.Contract, Script.StartedAt), 0, calls);
+        while (true)
+        {
+            var answer = origin.NextAnswerAsync();
+            if (origin.Store.Find(id.Value) is { } taken && Place(taken).SequenceEqual(Place(model)))
+                return;
+            await answer.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        }
+
+        static IEnumerable<(string, long, int)> Place(OriginBroadcast broadcast) =>
+            broadcast.Timeline.Read().Renditions.Select(rendition => (rendition.Name, rendition.NextSegment, rendition.Running?.Parts.Length ?? 0));
     }
 
     // Off the test framework's own context, whose threads wait meanwhile.
