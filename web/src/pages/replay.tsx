@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import type { View } from '../player/player.ts';
 import { clockText } from '../player/seekable.ts';
+import type { View } from '../player/state.ts';
 import { PlayerView } from '../player/view.tsx';
 import { Clips } from './clips.tsx';
 import { Header } from './header.tsx';

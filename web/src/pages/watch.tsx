@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { broadcastFromPath, startFromQuery } from '../broadcast-id.ts';
 import { channelFromPath } from '../channel-name.ts';
-import type { View } from '../player/player.ts';
+import type { View } from '../player/state.ts';
 import { PlayerView } from '../player/view.tsx';
 import { Clips } from './clips.tsx';
 import { Header } from './header.tsx';

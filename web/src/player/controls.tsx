@@ -8,9 +8,10 @@ import {
   VolumeIcon,
 } from './icons.tsx';
 import type { Command } from './keys.ts';
-import type { Player, View } from './player.ts';
+import type { Player } from './player.ts';
 import { QualityMenu } from './quality-menu.tsx';
 import { SeekBar, SeekTime } from './seek-bar.tsx';
+import type { View } from './state.ts';
 
 interface ControlsProps {
   readonly player: Player;

@@ -1,6 +1,6 @@
 import { PlayIcon, SoundIcon } from './icons.tsx';
-import type { View } from './player.ts';
 import { describeProblem } from './problem.ts';
+import type { View } from './state.ts';
 
 interface OverlayProps {
   readonly channel: string;

@@ -32,3 +32,23 @@ export function paceFor(rate: number, lagSeconds: number, bufferedSeconds: numbe
 export function isLost(lagSeconds: number): boolean {
   return lagSeconds > lostSeconds;
 }
+
+/**
+ * Brings the element nearer to live, by its rate or by a jump. `lagSeconds` as above, null for a viewer who does not follow
+ * live; `live` is where playback would be if it were live now, in the element's time.
+ */
+export function keepPace(video: HTMLVideoElement, lagSeconds: number | null, live: number | null): void {
+  if (lagSeconds === null || video.paused) {
+    if (video.playbackRate !== 1) video.playbackRate = 1;
+    return;
+  }
+  // Not while it waits for media: a jump then would be one more stall.
+  if (isLost(lagSeconds) && live !== null && Number.isFinite(live) && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
+    video.currentTime = live;
+    return;
+  }
+  const ranges = video.buffered;
+  const end = ranges.length > 0 ? ranges.end(ranges.length - 1) : video.currentTime;
+  const rate = paceFor(video.playbackRate, lagSeconds, end - video.currentTime);
+  if (rate !== video.playbackRate) video.playbackRate = rate;
+}

@@ -1,61 +1,20 @@
 import { fetchBroadcast, fetchChannel } from '../api.ts';
-import type { BroadcastInfo, ChannelInfo } from '../api.ts';
+import type { ChannelInfo } from '../api.ts';
 import { backoffMs } from '../backoff.ts';
 import { ServerClock } from '../clock.ts';
 import { engineKind } from './engine.ts';
 import type { Engine, EngineEvents, EngineKind } from './engine.ts';
 import { initial, step } from './machine.ts';
-import type { Effect, Input, Model, Phase } from './machine.ts';
-import { MediaClock } from './media-clock.ts';
-import { isLost, paceFor } from './pace.ts';
+import type { Effect, Input, Model } from './machine.ts';
+import { keepPace } from './pace.ts';
 import { loadPreferences, savePreferences } from './preferences.ts';
-import type { Problem } from './problem.ts';
 import { qualityLabel, qualityMenu } from './quality.ts';
-import type { Quality, QualityChoice } from './quality.ts';
+import type { Quality } from './quality.ts';
+import { Recording } from './recording.ts';
+import { mayReload } from './reload.ts';
 import { stepFrom } from './seekable.ts';
 import type { Seekable } from './seekable.ts';
-
-/** Everything a view draws. A new object whenever something in it changed. */
-export interface View {
-  readonly phase: Phase;
-  readonly problem: Problem | null;
-  readonly info: ChannelInfo | null;
-  /** 0 to 1, as the viewer set it. */
-  readonly volume: number;
-  readonly muted: boolean;
-  /** The browser allowed playback only without sound. */
-  readonly mutedByBrowser: boolean;
-  /** The browser did not allow playback at all before the viewer asks for it. */
-  readonly playBlocked: boolean;
-  readonly choices: readonly QualityChoice[];
-  /** Index of the chosen quality, -1: automatic. */
-  readonly chosen: number;
-  /** What is showing, such as `720p`; empty before anything is. */
-  readonly quality: string;
-  readonly audioOnly: boolean;
-  /** Seconds from the streamer's clock at ingest to this screen; null when not known. */
-  readonly latencySeconds: number | null;
-  readonly behindLive: boolean;
-  /** The broadcast that is playing or was played last; null before the server has described it. */
-  readonly broadcast: BroadcastInfo | null;
-  /** Null while there is nothing to seek in. */
-  readonly seekable: Seekable | null;
-  /** The one broadcast that the page is for has not been found, or is gone. */
-  readonly unknown: boolean;
-}
-
-/** What tests and the curious read at `window.millrace`. */
-export interface Probe {
-  readonly state: Phase;
-  readonly problem: string | null;
-  readonly latencySeconds: number | null;
-  readonly droppedFrames: number;
-  readonly stalls: number;
-  readonly restarts: number;
-  readonly errors: readonly string[];
-  readonly quality: string;
-  readonly seekable: Seekable | null;
-}
+import type { Probe, View } from './state.ts';
 
 export interface PlayerOptions {
   /** The channel to follow from broadcast to broadcast; empty for a page of one broadcast. */
@@ -74,8 +33,6 @@ const steadyAfterMs = 10_000;
 const longStallMs = 6000;
 /** Beyond the target by this much the viewer is called behind live, and offered the way back. */
 const behindSeconds = 3;
-/** What can be rewound to is asked for anew so often: in a window the beginning moves. */
-const describeEveryMs = 30_000;
 /** hls.js takes a start in front of the first picture of a playlist that grows for none at all, and that may be late by a little. */
 const insideSeconds = 0.5;
 /** So near to where a live playlist begins nothing is seeked to: it would be gone before it is loaded. */
@@ -105,9 +62,7 @@ export class Player {
   #qualities: readonly Quality[] = [];
   #chosenHeight: number | null = null;
 
-  #broadcast: BroadcastInfo | null = null;
-  #mediaClock: MediaClock | null = null;
-  #describedAt = -Infinity;
+  readonly #recording = new Recording();
   #unknown = false;
   /** Seconds on the broadcast's clock where its recording is played, kept up to date; null when the live playlist is. */
   #back: number | null = null;
@@ -231,15 +186,15 @@ export class Player {
       return;
     }
     const range = engine.range();
-    const position = this.#positionOf(to);
-    const leaves = this.#back === null && this.#broadcast?.rewinds === true ? leavingSeconds : 0;
+    const position = this.#recording.positionOf(this.#engine, to);
+    const leaves = this.#back === null && this.#recording.rewinds ? leavingSeconds : 0;
     if (range !== null && position !== null && position >= range.start + leaves) {
       this.#followsLive = false;
       this.#pausedAt = to;
       if (this.#back !== null) this.#back = to;
       this.#video.currentTime = Math.min(position, range.end);
       this.#publish();
-    } else if (this.#broadcast?.rewinds === true) {
+    } else if (this.#recording.rewinds) {
       this.#back = to;
       this.#send({ type: 'move' });
     } else if (range !== null) {
@@ -262,7 +217,7 @@ export class Player {
 
   /** Plays what was watched to its end once more. */
   again(): void {
-    this.#back = this.#broadcast?.rewindableFrom ?? 0;
+    this.#back = this.#recording.rewindableFrom ?? 0;
     this.#wanted = true;
     this.#send({ type: 'move' });
   }
@@ -320,7 +275,7 @@ export class Player {
       // The element pauses itself at its end, at an error and when its source goes; none is the viewer's wish.
       if (video.ended || video.error !== null || this.#engine === null || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
       this.#wanted = false;
-      this.#pausedAt = this.#secondOf(video.currentTime);
+      this.#pausedAt = this.#recording.secondOf(this.#engine, video.currentTime);
       this.#send({ type: 'paused' });
     });
     on('ended', () => this.#send({ type: 'ended' }));
@@ -410,7 +365,7 @@ export class Player {
     const url = this.#url();
     // Exact when all of it is there; in a window the first playlist tells, and `#tick` goes there.
     const earliest = this.#info?.live === false ? 0 : insideSeconds;
-    const start = this.#back === null ? null : Math.max(earliest, this.#back - (this.#broadcast?.rewindableFrom ?? 0));
+    const start = this.#back === null ? null : Math.max(earliest, this.#back - (this.#recording.rewindableFrom ?? 0));
     const events: EngineEvents = {
       failed: (problem) => current() && this.#send({ type: 'failed', problem }),
       mediaError: (detail) => current() && this.#send({ type: 'media-error', detail }),
@@ -506,7 +461,7 @@ export class Player {
       return;
     }
     const { broadcast } = answer;
-    this.#know(broadcast);
+    this.#recording.learn(broadcast);
     this.#info = { name: broadcast.channel, live: broadcast.live, broadcast: id, startedAt: broadcast.startedAt, title: null, previewAt: null, tracks: [] };
     // What was watched to its end is played again when the viewer says so.
     if (this.#model.phase !== 'ended') this.#send({ type: 'channel', broadcast: id });
@@ -515,21 +470,9 @@ export class Player {
 
   /** Asks what there is to seek in, now and then; without an answer the bar shows what the playlist has. */
   async #describe(id: string): Promise<void> {
-    if (id === '' || (this.#broadcast?.id === id && performance.now() - this.#describedAt < describeEveryMs)) return;
+    if (id === '' || this.#recording.knows(id)) return;
     const answer = await fetchBroadcast(id, this.#clock, this.#closing.signal);
-    if (answer.kind === 'broadcast') this.#know(answer.broadcast);
-  }
-
-  #know(broadcast: BroadcastInfo): void {
-    // A replay that nobody watches has no clock; what is known of it stays known.
-    if (this.#broadcast?.id === broadcast.id && broadcast.periods.length === 0) {
-      const { rewindableFrom, periods } = this.#broadcast;
-      this.#broadcast = { ...broadcast, rewindableFrom, periods };
-      return;
-    }
-    this.#broadcast = broadcast;
-    this.#mediaClock = broadcast.periods.length > 0 ? new MediaClock(broadcast.periods) : null;
-    if (broadcast.periods.length > 0) this.#describedAt = performance.now();
+    if (answer.kind === 'broadcast') this.#recording.learn(answer.broadcast);
   }
 
   #planAsk(): void {
@@ -539,7 +482,7 @@ export class Player {
     const calm = phase === 'playing' || phase === 'paused';
     const hidden = document.visibilityState === 'hidden';
     // The server knows a replay's clock once it is being played.
-    const curious = calm && this.#options.broadcast !== null && this.#mediaClock === null;
+    const curious = calm && this.#options.broadcast !== null && !this.#recording.hasClock;
     const steadyMs = curious ? 1000 : calm ? 10_000 : hidden ? 10_000 : 2000;
     const delay = this.#unanswered > 0 ? backoffMs(this.#unanswered, 1000, hidden ? 30_000 : 8000) : backoffMs(1, steadyMs, steadyMs);
     this.#askTimer = setTimeout(() => void this.#ask(), delay);
@@ -568,16 +511,16 @@ export class Player {
       // Longer than that with media at hand: only a new start helps.
       else if (now - this.#stalledSince > 2 * longStallMs) this.#send({ type: 'stuck' });
     }
-    if (this.#back !== null && this.#target === null && moves) this.#back = this.#secondOf(time) ?? this.#back;
+    if (this.#back !== null && this.#target === null && moves) this.#back = this.#recording.secondOf(this.#engine, time) ?? this.#back;
     this.#approach();
-    this.#keepPace();
+    keepPace(this.#video, this.#followsLive ? this.#lagSeconds() : null, this.#engine?.livePosition() ?? null);
     this.#publish();
   }
 
   #url(): string {
     const { channel, broadcast } = this.#options;
     const id = broadcast ?? this.#model.attached;
-    if (this.#back !== null && this.#broadcast?.rewinds === true && id) return `/b/${encodeURIComponent(id)}/dvr.m3u8`;
+    if (this.#back !== null && this.#recording.rewinds && id) return `/b/${encodeURIComponent(id)}/dvr.m3u8`;
     return broadcast === null ? `/live/${encodeURIComponent(channel)}/main.m3u8` : `/b/${encodeURIComponent(broadcast)}/main.m3u8`;
   }
 
@@ -586,11 +529,11 @@ export class Player {
     if (this.#target === null || this.#video.readyState < HTMLMediaElement.HAVE_METADATA) return;
     const range = this.#engine?.range() ?? null;
     if (range === null) return;
-    if (this.#mediaClock === null && this.#options.broadcast !== null && (this.#broadcast?.rewindableFrom ?? null) === null && this.#target > 0) {
+    if (!this.#recording.hasClock && this.#options.broadcast !== null && this.#recording.rewindableFrom === null && this.#target > 0) {
       // A link into a replay whose clock the server tells in a moment: full recordings begin at 0, and are right already.
       return;
     }
-    const position = this.#positionOf(this.#target);
+    const position = this.#recording.positionOf(this.#engine, this.#target);
     this.#target = null;
     if (position === null) return;
     const wanted = Math.min(range.end, Math.max(range.start, position));
@@ -602,41 +545,25 @@ export class Player {
     const at = this.#pausedAt;
     const range = this.#engine?.range() ?? null;
     this.#pausedAt = null;
-    if (at === null || range === null || this.#back !== null || this.#broadcast?.rewinds !== true) return;
-    const position = this.#positionOf(at);
+    if (at === null || range === null || this.#back !== null || !this.#recording.rewinds) return;
+    const position = this.#recording.positionOf(this.#engine, at);
     if (position !== null && position > range.start + leavingSeconds) return;
     this.#back = at;
     this.#wanted = true;
     this.#send({ type: 'move' });
   }
 
-  /** A moment in the element's time as seconds on the broadcast's clock. */
-  #secondOf(position: number): number | null {
-    const range = this.#engine?.range() ?? null;
-    if (range === null) return null;
-    const dateMs = this.#engine?.dateAt(position) ?? null;
-    if (dateMs !== null && this.#mediaClock !== null) return this.#mediaClock.secondsAt(dateMs);
-    return position - range.start + (this.#broadcast?.rewindableFrom ?? 0);
-  }
-
-  #positionOf(seconds: number): number | null {
-    const range = this.#engine?.range() ?? null;
-    if (range === null) return null;
-    const position = this.#mediaClock === null ? null : (this.#engine?.positionAt(this.#mediaClock.dateAt(seconds)) ?? null);
-    return position ?? seconds - (this.#broadcast?.rewindableFrom ?? 0) + range.start;
-  }
-
   #seekable(): Seekable | null {
     const engine = this.#engine;
     const range = engine?.range() ?? null;
     if (engine === null || range === null) return null;
-    const first = this.#secondOf(range.start);
-    const end = this.#secondOf(range.end);
-    const position = this.#target ?? this.#secondOf(this.#video.currentTime);
+    const first = this.#recording.secondOf(this.#engine, range.start);
+    const end = this.#recording.secondOf(this.#engine, range.end);
+    const position = this.#target ?? this.#recording.secondOf(this.#engine, this.#video.currentTime);
     if (first === null || end === null || position === null) return null;
     const live = !engine.isOver();
     // The live playlist has a minute; behind it lies what the recording has.
-    const from = this.#broadcast?.rewinds === true ? this.#broadcast.rewindableFrom : null;
+    const from = this.#recording.rewinds ? this.#recording.rewindableFrom : null;
     const start = this.#back === null && from !== null ? Math.min(first, from) : first;
     const lag = this.#lagSeconds();
     return {
@@ -646,25 +573,6 @@ export class Player {
       live,
       atLive: live && this.#back === null && !this.#video.paused && (lag === null || lag <= behindSeconds),
     };
-  }
-
-  #keepPace(): void {
-    const video = this.#video;
-    const lag = this.#lagSeconds();
-    if (lag === null || video.paused || !this.#followsLive) {
-      if (video.playbackRate !== 1) video.playbackRate = 1;
-      return;
-    }
-    const live = this.#engine?.livePosition() ?? null;
-    // Not while it waits for media: a jump then would be one more stall.
-    if (isLost(lag) && live !== null && Number.isFinite(live) && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) {
-      video.currentTime = live;
-      return;
-    }
-    const ranges = video.buffered;
-    const end = ranges.length > 0 ? ranges.end(ranges.length - 1) : video.currentTime;
-    const rate = paceFor(video.playbackRate, lag, end - video.currentTime);
-    if (rate !== video.playbackRate) video.playbackRate = rate;
   }
 
   /** Seconds behind where the engine wants to be, or null when it has no such place. */
@@ -716,7 +624,7 @@ export class Player {
       audioOnly,
       latencySeconds: latency === null ? null : Math.max(0, Math.round(latency * 10) / 10),
       behindLive: onAir && (phase === 'paused' || this.#back !== null || (edge !== null && edge > target + behindSeconds)),
-      broadcast: this.#broadcast,
+      broadcast: this.#recording.info,
       seekable,
       unknown: this.#unknown,
     };
@@ -728,17 +636,5 @@ export class Player {
     if (JSON.stringify(next) === JSON.stringify(this.#view)) return;
     this.#view = next;
     for (const watcher of this.#watchers) watcher();
-  }
-}
-
-/** Whether the page may be loaded anew, once in a minute: a page older than its server asks for files that are gone. */
-function mayReload(): boolean {
-  const key = 'millrace.reloaded';
-  try {
-    if (Date.now() - Number(sessionStorage.getItem(key) ?? 0) < 60_000) return false;
-    sessionStorage.setItem(key, String(Date.now()));
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { CheckIcon, SettingsIcon } from './icons.tsx';
-import type { Player, View } from './player.ts';
+import type { Player } from './player.ts';
+import type { View } from './state.ts';
 
 /** Choice of quality. With one variant there is nothing to choose: then it only says what is showing. */
 export function QualityMenu({ player, view }: { player: Player; view: View }) {

@@ -5,10 +5,10 @@ import { commandForKey } from './keys.ts';
 import type { Command } from './keys.ts';
 import { Overlay } from './overlay.tsx';
 import { Player } from './player.ts';
-import type { Probe, View } from './player.ts';
 import { previewUrl } from '../preview.ts';
 import { largeStep, smallStep } from './seekable.ts';
 import { fullscreenElement, pipAvailable, toggleFullscreen, togglePip } from './screen.ts';
+import type { Probe, View } from './state.ts';
 
 declare global {
   interface Window {
