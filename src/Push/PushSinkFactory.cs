@@ -12,9 +12,6 @@ namespace Millrace.Push;
 /// </summary>
 public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
 {
-    /// <summary>How long a publisher waits for origins that may have its broadcast: those that live answer in milliseconds.</summary>
-    internal static readonly TimeSpan TakeOverPatience = TimeSpan.FromSeconds(1.5);
-
     // A minute of segments of two seconds: origins keep a broadcast for no longer by default (Origin:LostAfter).
     private const long MaxLeftOut = 30;
 
@@ -58,6 +55,9 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         origins = [.. options.Push.Select(origin => new Uri(origin.TrimEnd('/') + "/"))];
         PushMetrics.Announce();
     }
+
+    /// <summary>How long a publisher waits for origins that may have its broadcast: those that live answer in milliseconds.</summary>
+    internal TimeSpan TakeOverPatience { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>An operator took a broadcast down at one of the origins. Raised on a pool thread, once for each origin.</summary>
     public event Action<ChannelName, BroadcastId>? TakenDown;

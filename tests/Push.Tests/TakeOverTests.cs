@@ -189,7 +189,7 @@ public sealed class TakeOverTests
     };
 
     private static PushSinkFactory Factory(PushOptions options, TimeProvider time, TestOrigin first, TestOrigin second) =>
-        new(options, time, NullLogger<PushSinkFactory>.Instance, new ByHost(first, second));
+        new(options, time, NullLogger<PushSinkFactory>.Instance, new ByHost(first, second)) { TakeOverPatience = TimeSpan.FromMinutes(20) };
 
     /// <summary>Ends when an origin has begun the broadcast, or that segment comes next.</summary>
     private static async Task ReachesAsync(TestOrigin origin, BroadcastId id, long next = -1)
