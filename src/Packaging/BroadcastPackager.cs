@@ -30,9 +30,8 @@ public sealed class BroadcastPackager : IDisposable
     private readonly MediaArena arena;
     private readonly long firstSegment;
     private readonly IBroadcastSink sink;
-    private readonly List<Follower> followers = [];
+    private readonly Followers followers;
     private readonly DerivedTracks derived;
-    private readonly Dictionary<int, Follower> followerOf = [];
     private readonly CutList cuts = new();
     private PackagedTrack? leader;
     private PackagingCounters counters;
@@ -65,6 +64,7 @@ public sealed class BroadcastPackager : IDisposable
         this.contract = contract;
         this.options = options;
         this.sink = sink;
+        followers = new Followers(cuts, contract, CutByFollower);
         derived = new DerivedTracks(cuts, contract, sink);
         arena = new MediaArena(pool);
         NextSegment = firstSegment;
@@ -90,6 +90,7 @@ public sealed class BroadcastPackager : IDisposable
         get
         {
             var all = counters;
+            followers.CountInto(ref all);
             derived.CountInto(ref all);
             return all;
         }
@@ -163,7 +164,7 @@ public sealed class BroadcastPackager : IDisposable
                 derived.Add(track, leader.Timescale);
                 continue;
             }
-            followers.Add(followerOf[i] = new Follower(track, options, leaderIsDerived));
+            followers.Add(track, leader.Timescale, options, leaderIsDerived);
             longest = Math.Max(longest, (double)track.NominalDuration / track.Timescale);
         }
         // EXTINF rounds to the nearest second; a follower's segment may be longer than the leader's by one of its frames.
@@ -215,10 +216,8 @@ public sealed class BroadcastPackager : IDisposable
             throw new InvalidOperationException("The period has ended but for its derived tracks.");
         if (track > 0)
         {
-            var follower = followerOf[track];
-            follower.Queue.Enqueue(unit);
-            follower.NewestPresentation = Math.Max(follower.NewestPresentation, unit.PresentationTime);
-            Drain(follower, flush: false);
+            followers.Append(track, unit);
+            ReleaseCuts();
             return;
         }
         if (leaderIsDerived && !TakesFromLeader(unit))
@@ -231,11 +230,8 @@ public sealed class BroadcastPackager : IDisposable
         else
             AppendUncounted(unit);
         UpdateSafe();
-        foreach (var follower in followers)
-        {
-            Drain(follower, flush: false);
-            FillLag(follower);
-        }
+        followers.Advance();
+        ReleaseCuts();
         derived.Drain();
     }
 
@@ -304,44 +300,14 @@ public sealed class BroadcastPackager : IDisposable
             CommitPending(Math.Max(1, leader.NominalDuration), endsSegment: false);
         clock = leader.Expected;
         var shownUntil = Math.Max(leader.Expected + presentationShift, leader.PresentationEnd);
-        foreach (var follower in followers)
-        {
-            Drain(follower, flush: true);
-            var until = Rescale(shownUntil, leader.Timescale, follower.Track.Timescale);
-            if (until - follower.Track.Expected <= follower.MaxLag)
-                Fill(follower, until);
-        }
-
-        var next = Ended(leader);
-        foreach (var follower in followers)
-            next = Math.Max(next, Ended(follower.Track));
-        CloseUntil(leader, next, leader.Expected);
-        foreach (var follower in followers)
-        {
-            var track = follower.Track;
-            while (track.Segment < next && cuts.TryGet(track.Segment + 1, out var cut))
-                track.EndSegment(follower.FromLeader(cut, leader.Timescale), ref counters);
-            CloseUntil(track, next, Rescale(shownUntil, leader.Timescale, track.Timescale));
-        }
+        var next = followers.End(shownUntil, leader.Ended);
+        leader.CloseUntil(next, leader.Expected, ref counters);
+        followers.CloseUntil(next, shownUntil);
 
         DecodeEnd = new MediaTime(Math.Max(leader.SegmentStart, leader.Expected), leader.Timescale);
-        End = new MediaTime(Math.Max(leader.SegmentStart + presentationShift, leader.PresentationEnd), leader.Timescale);
-        foreach (var follower in followers)
-        {
-            var track = follower.Track;
-            var end = new MediaTime(Math.Max(track.SegmentStart, track.PresentationEnd), track.Timescale);
-            End = end > End ? end : End;
-        }
+        End = followers.EndOf(new MediaTime(Math.Max(leader.SegmentStart + presentationShift, leader.PresentationEnd), leader.Timescale));
         NextSegment = next;
         derived.End(End, next);
-
-        static long Ended(PackagedTrack track) => track.Segment + (track.HasSamples ? 1 : 0);
-
-        void CloseUntil(PackagedTrack track, long segment, long until)
-        {
-            while (track.Segment < segment)
-                track.EndSegment(track.HasSamples ? track.Expected : until, ref counters);
-        }
     }
 
     /// <summary>Gives up what waits, without handing it out, and the arena. The sink is not told.</summary>
@@ -358,10 +324,7 @@ public sealed class BroadcastPackager : IDisposable
         hasPending = false;
         leader?.Release();
         leader = null;
-        foreach (var follower in followers)
-            follower.Release();
-        followers.Clear();
-        followerOf.Clear();
+        followers.Release();
         derived.Release();
         isEnding = false;
     }
@@ -496,6 +459,12 @@ public sealed class BroadcastPackager : IDisposable
         clock = Math.Max(clock, track.SegmentStart);
     }
 
+    private void CutByFollower(long presentationTime)
+    {
+        CutStalled(presentationTime - presentationShift);
+        UpdateSafe();
+    }
+
     /// <summary>
     /// Covers the time from the begin of an empty segment to the first access unit in it: gap segments when it is long,
     /// else the access unit is decoded early and shown at its own time. Returns the decode time to use.
@@ -536,171 +505,12 @@ public sealed class BroadcastPackager : IDisposable
         // Only a random access point ends a segment before its wanted length, and only one that began without.
         var earliestCut = segmentIndependent ? track.SegmentStart + wantedTicks - track.NominalDuration / 2 - 1 : clock;
         var safe = Math.Max(earliestCut, clock);
-        foreach (var follower in followers)
-        {
-            follower.Clock = Rescale(clock, track.Timescale, follower.Track.Timescale);
-            follower.Safe = Rescale(safe, track.Timescale, follower.Track.Timescale);
-        }
+        followers.SetSafe(clock, safe, pending.ReceivedAt);
         derived.SetSafe(safe, track.Timescale);
-    }
-
-    private void Drain(Follower follower, bool flush)
-    {
-        var track = follower.Track;
-        while (follower.TryPeek(flush, out var unit, out var duration))
-        {
-            if (unit.DecodeTime < track.Expected - duration / 2)
-            {
-                DropLate(follower, unit);
-                continue;
-            }
-            var hole = unit.DecodeTime - track.Expected > duration / 2;
-            if (!follower.Started)
-            {
-                // Silence before the first frame is laid so that it ends at it: real frames keep their own time.
-                follower.Started = true;
-                track.Expected += Math.Max(0, unit.DecodeTime - track.Expected) % duration;
-                if (!track.HasSamples)
-                    track.SegmentStart = track.Expected;
-                hole = unit.DecodeTime > track.Expected;
-            }
-            var silence = default(MediaBuffer);
-            var decodeTime = hole && !track.TryGetSilence(out silence) ? unit.DecodeTime : track.Expected;
-            switch (Place(follower, decodeTime, decodeTime + unit.CompositionOffset, duration, flush))
-            {
-                case Placing.Wait:
-                    silence.Release();
-                    return;
-                case Placing.CutFirst:
-                    silence.Release();
-                    continue;
-                case Placing.Drop:
-                    silence.Release();
-                    follower.Queue.Dequeue().Payload.Release();
-                    counters.LateDropped++;
-                    continue;
-            }
-            if (silence.Length > 0)
-            {
-                counters.SilentFrames++;
-                track.Commit(unit with { Payload = silence, IsRandomAccess = true }, decodeTime, 0, duration, ref counters);
-                continue;
-            }
-            follower.Queue.Dequeue();
-            track.NominalDuration = duration;
-            track.Commit(unit, decodeTime, (int)(unit.PresentationTime - unit.DecodeTime), duration, ref counters);
-        }
-    }
-
-    private enum Placing
-    {
-        /// <summary>It belongs into the open segment.</summary>
-        Commit,
-        /// <summary>A segment was ended; look again.</summary>
-        CutFirst,
-        /// <summary>Whether a cut comes before it is not known yet.</summary>
-        Wait,
-        /// <summary>The period ends before it.</summary>
-        Drop,
-    }
-
-    private Placing Place(Follower follower, long decodeTime, long presentationTime, long duration, bool flush)
-    {
-        var track = follower.Track;
-        if (cuts.TryGet(track.Segment + 1, out var cut))
-        {
-            var cutTicks = follower.FromLeader(cut, leader!.Timescale);
-            // Late cuts come in a row when the leader stalled: each segment keeps a frame, so that none is empty without need.
-            if (presentationTime < cutTicks || !track.HasSamples && decodeTime == track.Expected && decodeTime < cutTicks + duration * 2)
-                return Placing.Commit;
-            var inHole = decodeTime != track.Expected && cuts.TryGet(track.Segment + 2, out var further)
-                && presentationTime >= Rescale(further, leader.Timescale, track.Timescale);
-            follower.EndSegment(inHole || !track.HasSamples ? cutTicks : decodeTime, cutTicks, ref counters);
-            ReleaseCuts();
-            return Placing.CutFirst;
-        }
-        var tooLong = (decodeTime + duration - track.SegmentStart) > (long)((contract.TargetDuration + 0.49) * track.Timescale);
-        if (flush)
-            return tooLong ? Placing.Drop : Placing.Commit;
-        if (presentationTime <= follower.Safe && !tooLong)
-            return Placing.Commit;
-        if (follower.NewestPresentation - follower.Clock <= follower.MaxInterleave)
-            return Placing.Wait;
-        if (!tooLong)
-            return Placing.Commit;
-        // The leader stalls: the followers' clock cuts.
-        CutStalled(Rescale(presentationTime, track.Timescale, leader!.Timescale) - presentationShift);
-        UpdateSafe();
-        return Placing.CutFirst;
-    }
-
-    private void DropLate(Follower follower, in AccessUnit unit)
-    {
-        counters.LateDropped++;
-        follower.Queue.Dequeue();
-        unit.Payload.Release();
-        // Audio that always comes this late must not be replaced by silence for ever: wait longer for it.
-        var lag = follower.Clock - unit.DecodeTime;
-        if (lag > 0)
-            follower.MaxLag = Math.Min(Math.Max(follower.MaxLag, lag * 3 / 2), 5L * follower.Track.Timescale);
-    }
-
-    /// <summary>Fills what a follower left empty for too long.</summary>
-    private void FillLag(Follower follower)
-    {
-        var track = follower.Track;
-        if (follower.Queue.Count > 0 && follower.HeadIsNext)
-            return;
-        Fill(follower, follower.Clock - follower.MaxLag);
-    }
-
-    /// <summary>Lays silence up to a moment, in the follower's timescale; where there is none, ends the segments before it.</summary>
-    private void Fill(Follower follower, long until)
-    {
-        var track = follower.Track;
-        while (track.Expected + track.NominalDuration <= until)
-        {
-            if (cuts.TryGet(track.Segment + 1, out var cut))
-            {
-                var cutTicks = follower.FromLeader(cut, leader!.Timescale);
-                if (track.Expected >= cutTicks && track.HasSamples)
-                {
-                    follower.EndSegment(track.Expected, cutTicks, ref counters);
-                    ReleaseCuts();
-                    continue;
-                }
-                if (!track.TryGetSilence(out var frame))
-                {
-                    if (cutTicks > until)
-                        return;
-                    follower.EndSegment(cutTicks, cutTicks, ref counters);
-                    ReleaseCuts();
-                    continue;
-                }
-                CommitSilence(frame);
-                continue;
-            }
-            if (!track.TryGetSilence(out var silence))
-                return;
-            CommitSilence(silence);
-        }
-
-        void CommitSilence(MediaBuffer frame)
-        {
-            counters.SilentFrames++;
-            follower.Started = true;
-            var unit = new AccessUnit(frame, track.Expected, 0, (uint)track.NominalDuration, true, pending.ReceivedAt);
-            track.Commit(unit, track.Expected, 0, track.NominalDuration, ref counters);
-        }
     }
 
     private void ReleaseCuts()
     {
-        var oldest = leader!.Segment;
-        foreach (var follower in followers)
-            oldest = Math.Min(oldest, follower.Track.Segment);
-        cuts.ForgetBefore(derived.OldestSegment(oldest) + 1);
+        cuts.ForgetBefore(derived.OldestSegment(followers.OldestSegment(leader!.Segment)) + 1);
     }
-
-    private static long Rescale(long ticks, uint from, uint to) => new MediaTime(ticks, from).In(to).Ticks;
 }

@@ -80,6 +80,9 @@ internal sealed class PackagedTrack
     /// <summary>Whether the open segment has samples.</summary>
     public bool HasSamples { get; private set; }
 
+    /// <summary>The number that comes next when its open segment ends with what it has.</summary>
+    public long Ended => Segment + (HasSamples ? 1 : 0);
+
     /// <summary>Where the last committed sample ends, which is where the next is expected.</summary>
     public long Expected { get; set; }
 
@@ -203,6 +206,13 @@ internal sealed class PackagedTrack
         count = 0;
         silence.Release();
         silence = default;
+    }
+
+    /// <summary>Ends the segments below a number: the open one with its last sample, empty ones at <paramref name="until"/>.</summary>
+    public void CloseUntil(long segment, long until, ref PackagingCounters counters)
+    {
+        while (Segment < segment)
+            EndSegment(HasSamples ? Expected : until, ref counters);
     }
 
     private void ClosePart(ref PackagingCounters counters, bool endsSegment = false)
