@@ -64,7 +64,7 @@ public sealed class Broadcast
     private double frameRate;
     private double gopSeconds;
     private KeyFrameWatch keyFrames;
-    private double declaredVideoBits;
+    private VideoRate videoRate = new(0);
     private long keyReceivedAt;
     private double newestVideo;
     private double newestAudio;
@@ -159,7 +159,7 @@ public sealed class Broadcast
             clockContinues = false;
             lost = null;
             videoSeen = double.NaN;
-            declaredVideoBits = 0;
+            videoRate = new VideoRate(videoRate.BitsPerSecond);
             keyFrames = NewWatch();
         }
     }
@@ -219,7 +219,7 @@ public sealed class Broadcast
         {
             if (session != from)
                 return;
-            declaredVideoBits = Math.Clamp(metadata.VideoKilobits ?? 0, 0, 1e6) * 1000;
+            videoRate.Declared = (long)(Math.Clamp(metadata.VideoKilobits ?? 0, 0, 1e6) * 1000);
             if (discovery is null)
                 return;
             discovery.ExpectVideo = metadata.HasVideo;
@@ -242,6 +242,8 @@ public sealed class Broadcast
             }
             if (format is VideoFormat newVideo)
             {
+                if (!newVideo.Equals(video))
+                    videoRate = new VideoRate(0) { Declared = videoRate.Declared };
                 lost = null;
                 videoSeen = double.NaN;
                 if (discovery.Video is not null && !discovery.Video.Equals(newVideo))
@@ -479,7 +481,7 @@ public sealed class Broadcast
     private SourceFacts Facts(double framesPerSecond)
     {
         var target = (int)Math.Max(1, Math.Ceiling(packaging.SegmentDuration.TotalSeconds));
-        return new SourceFacts(video, audio, framesPerSecond, (long)declaredVideoBits, keyFrames.GopSeconds, keyFrames.HasUnusableKeyFrames, target)
+        return new SourceFacts(video, audio, framesPerSecond, videoRate.BitsPerSecond, keyFrames.GopSeconds, keyFrames.HasUnusableKeyFrames, target)
         {
             SegmentSeconds = packaging.SegmentDuration.TotalSeconds,
         };
@@ -532,6 +534,7 @@ public sealed class Broadcast
             return;
         }
         newestVideo = (double)unit.DecodeTime / VideoFormat.VideoTimescale;
+        videoRate.Add(newestVideo, unit.Payload.Length, unit.IsRandomAccess || unit.IsRecoveryPoint);
         if (unit.IsRandomAccess)
         {
             if (keyTime != long.MinValue && unit.DecodeTime > keyTime)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Millrace.Media;
 using Millrace.Packaging;
 using Millrace.Transcoding;
@@ -34,7 +35,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     private static readonly TranscoderStatus Idle = new(TranscoderState.Running, null, TimeSpan.Zero, 1, 0, 0, 0, []);
 
     private PeriodLadder? current;
-    private bool wasNormalized;
+    private LadderPlan? wanted;
     private int leftOut;
     private TimeSpan plannedAt;
     private TimeSpan? roomSince;
@@ -72,7 +73,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
         }
         failure = null;
         plannedAt = ladders.Clock;
-        wasNormalized = ladders.Derive(broadcast.Channel, facts).IsNormalized;
+        wanted = ladders.Derive(broadcast.Channel, facts);
         var reserved = ladders.Reserve(broadcast.Channel, facts, judge.Shed, current, out notes, out leftOut);
         Close();
         if (reserved is not { } room)
@@ -108,7 +109,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
         if (lookedAt is { } last && now - last < LookEvery)
             return false;
         lookedAt = now;
-        if (wasNormalized != ladders.Derive(broadcast.Channel, facts).IsNormalized || HasFoundRoom(facts, now))
+        if (WantsOthers(facts, now) || HasFoundRoom(facts, now))
             return true;
         if (current is null && judge.Shed == 0)
             return false;
@@ -126,6 +127,27 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             default:
                 return false;
         }
+    }
+
+    /// <summary>
+    /// Whether the source is not what the ladder was planned for: it needs to be encoded again, or needs it no longer, or its bitrate
+    /// leaves room for fewer renditions below it, or for more.
+    /// </summary>
+    private bool WantsOthers(SourceFacts facts, TimeSpan now)
+    {
+        // By the frame rate of the plan: a measured one is never the same twice.
+        var next = ladders!.Derive(broadcast.Channel, facts with { FramesPerSecond = wanted!.Source.FramesPerSecond });
+        if (next.IsNormalized != wanted.IsNormalized)
+            return true;
+        // What was not made need not go, and what comes back may be one of several.
+        var isChanged = next.Video.Count > wanted.Video.Count ? now - plannedAt >= PlanEvery
+            : next.Video.Count < wanted.Video.Count && next.Video.Count < (current?.Plan.Video.Count ?? 0);
+        if (isChanged)
+        {
+            ladders.Tell(broadcast.Channel, LadderEventKind.Refitted, string.Create(
+                CultureInfo.InvariantCulture, $"its video is of {facts.VideoBitsPerSecond / 1e6:0.00} Mbit/s"));
+        }
+        return isChanged;
     }
 
     /// <summary>

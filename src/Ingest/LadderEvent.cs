@@ -19,4 +19,6 @@ public enum LadderEventKind
     Shed,
     /// <summary>One comes back: the machine keeps up.</summary>
     Restored,
+    /// <summary>Fewer or more are made: the source's bitrate is another one than they were planned for.</summary>
+    Refitted,
 }

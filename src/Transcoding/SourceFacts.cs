@@ -6,7 +6,7 @@ namespace Millrace.Transcoding;
 /// <param name="Video">Its video, or null.</param>
 /// <param name="Audio">Its audio, or null.</param>
 /// <param name="FramesPerSecond">Measured or declared; 0 when unknown, which counts as 30.</param>
-/// <param name="VideoBitsPerSecond">Measured; 0 when unknown.</param>
+/// <param name="VideoBitsPerSecond">Declared or measured; 0 when unknown.</param>
 /// <param name="GopSeconds">The longest time between key frames so far; 0 when unknown.</param>
 /// <param name="HasUnusableKeyframes">Its key frames are no places to switch (decoding cannot begin at them).</param>
 /// <param name="TargetDurationSeconds">EXT-X-TARGETDURATION of the broadcast.</param>

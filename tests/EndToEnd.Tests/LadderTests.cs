@@ -15,7 +15,8 @@ public sealed class LadderTests(ITestOutputHelper output)
     public async Task Ladder_Of720p30_IsOfferedWholeAlignedAndClean()
     {
         using var directory = new TestDirectory();
-        var film = await FilmPublisher.EncodeAsync(directory, Hd, 12);
+        // Nothing declares its bitrate: less would leave no room for the largest rung.
+        var film = await FilmPublisher.EncodeAsync(directory, Hd, 12, "-b:v", "2500k", "-maxrate", "2500k", "-minrate", "2500k", "-bufsize", "1000k", "-x264-params", "nal-hrd=cbr");
         await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=auto", "--Transcoding:MaxPixelsPerSecond=1000000000");
         await using var publisher = FilmPublisher.Start(server.RtmpUrl("high"), film);
         var viewer = await HlsViewer.TuneInAsync(server, "high");

@@ -111,6 +111,30 @@ public sealed class BroadcastLadderTests
     }
 
     [Fact]
+    public void Ladder_SourceThatDeclaresNoBitrate_LosesTheRungThatIsTooNearAndGetsItBackOnce()
+    {
+        using var stage = new Stage(Wanting("auto"));
+        var publisher = stage.Publish(Clip.Pictures("426x240", 25, 8, gop: 50, more: "-bf 0 -b:v 80k -maxrate 80k -bufsize 80k"));
+        publisher.Play(150, "160p");
+        publisher.Play(50, null);
+        Assert.Equal([2, 1], stage.Sink.Periods.Select(period => period.Renditions.Count));
+        Assert.Equal(0, stage.Budget.Used);
+        Assert.DoesNotContain(stage.Problems(publisher), problem => problem.Code == "ladder_left_out");
+
+        // The picture begins to move: not before half a minute, for each change costs viewers a discontinuity.
+        publisher.Padding = 4000;
+        publisher.Play(500, null);
+        Assert.Equal(2, stage.Sink.Periods.Count);
+        publisher.Play(300, null);
+        Assert.Equal([2, 1, 2], stage.Sink.Periods.Select(period => period.Renditions.Count));
+        publisher.Padding = 0;
+        publisher.Play(2000, null);
+        Assert.Equal(3, stage.Sink.Periods.Count);
+        Assert.Equal(2, stage.Refits);
+        stage.End();
+    }
+
+    [Fact]
     public void Ladder_PictureOverMaxPixels_HasNoRungsAndSaysSo()
     {
         using var stage = new Stage(Wanting("96p@100k/ultrafast"), maxPixels: 320 * 180 - 1);
@@ -197,7 +221,11 @@ public sealed class BroadcastLadderTests
                 ingest.MaxPixels = maxPixels;
             Node = new TestNode(ingest, sinks: new Sinks(Sink), ladders: node => new Ladders(options, fault is null ? ffmpeg : null, fault, Budget, ingest, node.Pool, node.Time));
             ladders = Node.Ladders!;
-            ladders.Happened += happened => Note(() => failures += happened.Kind == LadderEventKind.Failed ? 1 : 0);
+            ladders.Happened += happened => Note(() =>
+            {
+                failures += happened.Kind == LadderEventKind.Failed ? 1 : 0;
+                Refits += happened.Kind == LadderEventKind.Refitted ? 1 : 0;
+            });
             Sink.OnPart = part => Note(() =>
             {
                 var key = (Sink.Periods.Count - 1, Sink.Periods[^1].Renditions[part.Rendition].Name);
@@ -211,6 +239,9 @@ public sealed class BroadcastLadderTests
         public RecordingSink Sink { get; } = new();
 
         public TranscodingBudget Budget { get; }
+
+        /// <summary>Times that others were made because of the source's bitrate.</summary>
+        public int Refits { get; private set; }
 
         public Player Publish(Clip clip, string channel = "alice", uint milliseconds = 0)
         {
@@ -314,6 +345,9 @@ public sealed class BroadcastLadderTests
 
         public TestPublisher Publisher { get; }
 
+        /// <summary>Bytes of user data in front of each picture.</summary>
+        public int Padding { get; set; }
+
         /// <summary>Publishes some pictures, the clip over and over.</summary>
         /// <param name="count">How many.</param>
         /// <param name="follower">The rendition of the newest period that may be a second behind, or null.</param>
@@ -324,11 +358,20 @@ public sealed class BroadcastLadderTests
             {
                 stage.Node.Time.Advance(TimeSpan.FromMilliseconds(40));
                 var unit = units[next % units.Count];
-                Publisher.RawPicture(start + (uint)(next * 40), unit.Sample.IsSync, unit.Bytes, unit.Sample.CompositionOffset / 90);
+                Publisher.RawPicture(start + (uint)(next * 40), unit.Sample.IsSync, [.. UserData(), .. unit.Bytes], unit.Sample.CompositionOffset / 90);
                 Assert.Null(Publisher.Rejection);
                 if (follower is not null && ++played % 25 == 0 && played > 25)
                     stage.Until(follower, played - 25);
             }
+        }
+
+        /// <summary>A NAL unit of user data (ITU-T H.264 D.1.7), which decoders skip.</summary>
+        private byte[] UserData()
+        {
+            if (Padding == 0)
+                return [];
+            byte[] unit = [6, 5, .. Enumerable.Repeat((byte)255, Padding / 255), (byte)(Padding % 255), .. Enumerable.Repeat((byte)0xAA, Padding), 0x80];
+            return [0, 0, (byte)(unit.Length >> 8), (byte)unit.Length, .. unit];
         }
     }
 }

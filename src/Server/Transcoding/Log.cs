@@ -22,6 +22,9 @@ internal static partial class Log
     [LoggerMessage(11105, LogLevel.Information, "{Channel} gets a rendition back: {Reason}")]
     private static partial void LadderRestored(this ILogger logger, ChannelName channel, string reason);
 
+    [LoggerMessage(11108, LogLevel.Information, "{Channel} gets other renditions: {Reason}")]
+    private static partial void LadderRefitted(this ILogger logger, ChannelName channel, string reason);
+
     public static void Say(this ILogger logger, LadderEvent happened)
     {
         switch (happened.Kind)
@@ -34,6 +37,9 @@ internal static partial class Log
                 break;
             case LadderEventKind.Shed:
                 logger.LadderShed(happened.Channel, happened.Reason);
+                break;
+            case LadderEventKind.Refitted:
+                logger.LadderRefitted(happened.Channel, happened.Reason);
                 break;
             default:
                 logger.LadderRestored(happened.Channel, happened.Reason);
