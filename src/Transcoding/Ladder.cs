@@ -37,8 +37,8 @@ public static class Ladder
                 rungs.Add(TopRung(source, picture));
             foreach (var spec in mode == LadderMode.Auto ? AutoSpecs(source, picture) : specs)
             {
-                if (spec.Height > picture.ShortSide)
-                    notes.Add(Text($"{NameOf(spec.Codec, spec.Height)} is left out: the source has only {picture.ShortSide} rows."));
+                if (spec.Height > picture.Most)
+                    notes.Add(Text($"{NameOf(spec.Codec, spec.Height)} is left out: the source has only {(picture.Most < picture.ShortSide ? $"pixels for {picture.Most}" : $"{picture.ShortSide}")} rows."));
                 else if (rungs.Find(rung => rung.Name == NameOf(spec.Codec, spec.Height)) is null)
                     rungs.Add(Make(spec, picture, source));
             }
@@ -59,29 +59,35 @@ public static class Ladder
         _ => Text($"{height}p"),
     };
 
-    /// <summary>The source's size in square pixels.</summary>
-    private readonly record struct Picture(double Width, double Height)
+    /// <summary>The source's size in square pixels, with the rows that it has.</summary>
+    /// <param name="Width">Columns, as they are shown.</param>
+    /// <param name="Height">Rows.</param>
+    /// <param name="Columns">Columns that it has: fewer where its pixels are wider than high.</param>
+    private readonly record struct Picture(double Width, double Height, int Columns)
     {
         public int ShortSide => (int)Math.Round(Math.Min(Width, Height));
 
-        /// <summary>Even sizes with this short side and the same shape.</summary>
+        /// <summary>The largest short side at which neither columns nor rows are more than the source's.</summary>
+        public int Most => Math.Min(ShortSide, (int)(Math.Min(Width, Height) * Columns / Width));
+
+        /// <summary>Even sizes with this short side and the same shape, within the source's own.</summary>
         public (int Width, int Height) At(int shortSide)
         {
             var factor = shortSide / Math.Min(Width, Height);
-            return (Even(Width * factor), Even(Height * factor));
+            return (Even(Width * factor, Columns), Even(Height * factor, (int)Height));
         }
 
-        private static int Even(double size) => Math.Max(2, (int)Math.Round(size / 2, MidpointRounding.AwayFromZero) * 2);
+        private static int Even(double size, int most) =>
+            Math.Max(2, Math.Min((int)Math.Round(size / 2, MidpointRounding.AwayFromZero), most / 2) * 2);
     }
 
     private static bool Fits(SourceFacts source, VideoFormat video, List<string> notes, out Picture picture)
     {
         var (horizontal, vertical) = video.SampleAspectRatio;
         var aspect = horizontal > 0 && vertical > 0 ? (double)horizontal / vertical : 1;
-        // Wider pixels make a wider picture, narrower ones a higher: nothing is thrown away.
-        picture = aspect >= 1 ? new Picture(video.Width * aspect, video.Height) : new Picture(video.Width, video.Height / aspect);
+        picture = new Picture(video.Width * aspect, video.Height, video.Width);
         var ratio = picture.Width / picture.Height;
-        if (ratio is > 8 or < 0.125 || picture.ShortSide < 32)
+        if (ratio is > 8 or < 0.125 || picture.Most < 32)
         {
             notes.Add(Text($"No renditions are made of a picture of {video.Width}×{video.Height} with pixels of {horizontal}:{vertical}."));
             return false;
@@ -125,7 +131,7 @@ public static class Ladder
         foreach (var (height, bits) in Usual)
         {
             var spec = new RungSpec(height, null, null, Codec.Avc, null);
-            var isNear = height > picture.ShortSide * NearHeight
+            var isNear = height > picture.ShortSide * NearHeight || height > picture.Most
                 || (source.VideoBitsPerSecond > 0 && BitsOf(spec, bits, source) > source.VideoBitsPerSecond * NearBits);
             // Beyond 1080 rows the source itself is the rung for those who can have it.
             if (!isNear && height <= 1080)
@@ -135,7 +141,7 @@ public static class Ladder
 
     private static VideoRung TopRung(SourceFacts source, Picture picture)
     {
-        var height = Math.Min(picture.ShortSide, 2160) / 2 * 2;
+        var height = Math.Min(picture.Most, 2160) / 2 * 2;
         var usual = UsualBits(height);
         var bits = source.VideoBitsPerSecond > 0 ? Math.Clamp(source.VideoBitsPerSecond, Math.Min(usual, 300_000), usual * 2) : usual;
         return Make(new RungSpec(height, Rate(source), bits, Codec.Avc, null), picture, source);

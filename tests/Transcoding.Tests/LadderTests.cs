@@ -60,6 +60,45 @@ public sealed class LadderTests
     public void Derive_WidePixels_BecomeSquareOnes() =>
         Assert.Equal("360p=640x360@25/700 160p=284x160@25/230", Sizes(Derive(Source(720, 576, 25, 3_000_000, 64, 45), "360p,160p")));
 
+    [Theory]
+    // Narrow pixels: the picture is no higher than the source.
+    [InlineData(720, 480, 1, 2, "360p=360x480@30/700 160p=160x214@30/230")]
+    [InlineData(1440, 1080, 1, 2, "720p=720x1080@30/2500 480p=480x720@30/1200 360p=360x540@30/700 160p=160x240@30/230")]
+    // Wide ones: it is no wider.
+    [InlineData(1440, 1080, 4, 3, "720p=1280x720@30/2500 480p=854x480@30/1200 360p=640x360@30/700 160p=284x160@30/230")]
+    [InlineData(720, 576, 64, 45, "360p=640x360@30/700 160p=284x160@30/230")]
+    public void Derive_PixelsThatAreNotSquare_MakeNothingLargerThanTheSource(int width, int height, int h, int v, string expected)
+    {
+        var plan = Derive(Source(width, height, h: h, v: v), "1080p,720p,480p,360p,160p");
+        Assert.Equal(expected, Sizes(plan));
+        Assert.NotEmpty(plan.Notes);
+        Assert.Equal(plan.Video.Select(rung => rung.Width * rung.Height).OrderDescending(), plan.Video.Select(rung => rung.Width * rung.Height));
+    }
+
+    [Fact]
+    public void Derive_AnySource_GetsEvenSizesOfItsShapeThatAreNoLargerInEitherDirection()
+    {
+        var made = 0;
+        var random = new Random(20);
+        for (var i = 0; i < 3000; i++)
+        {
+            var source = Source(random.Next(64, 4096), random.Next(64, 2304), h: random.Next(1, 20), v: random.Next(1, 20));
+            foreach (var plan in (LadderPlan[])[Derive(source), Derive(source, "2160p,1080p,720p,576p,480p,360p,160p,96p", SourceMode.Normalize)])
+            {
+                foreach (var rung in plan.Video)
+                {
+                    var video = source.Video!;
+                    Assert.True(rung.Width <= video.Width && rung.Height <= video.Height && rung.Width % 2 == 0 && rung.Height % 2 == 0, $"{source}: {rung}");
+                    var shape = (double)video.Width * video.SampleAspectRatio.Horizontal / video.SampleAspectRatio.Vertical / video.Height;
+                    // To within two rows or columns of the rounding.
+                    Assert.True(Math.Abs(rung.Width - rung.Height * shape) <= 2 * Math.Max(1, shape), $"{source}: {rung}");
+                    made++;
+                }
+            }
+        }
+        Assert.True(made > 3000);
+    }
+
     [Fact]
     public void Derive_List_IsTakenAsItIsAndNeverScaledUp()
     {
