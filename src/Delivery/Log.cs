@@ -65,7 +65,7 @@ internal static partial class Log
     [LoggerMessage(8091, LogLevel.Warning, "HTTP connections wait a second: none can be accepted (errno {Error}); raise the limit of open files or lower Http:MaxConnections")]
     public static partial void DirectAcceptPaused(this ILogger logger, int error);
 
-    [LoggerMessage(8101, LogLevel.Warning, "There are no thumbnails and no sprite sheets, because ffmpeg is not in PATH: apt-get install ffmpeg, or Preview:Interval=off")]
+    [LoggerMessage(8101, LogLevel.Warning, "There are no thumbnails and no sprite sheets, because there is no ffmpeg: apt-get install ffmpeg, or name it with Transcoding:Ffmpeg; Preview:Interval=off wants none")]
     public static partial void PreviewsNeedFfmpeg(this ILogger logger);
 
     [LoggerMessage(8102, LogLevel.Warning, "No thumbnail of {Channel} can be made ({Reason}); it is tried less and less often, the stream is not concerned")]

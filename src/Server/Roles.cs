@@ -16,6 +16,7 @@ using Millrace.Server.Options;
 using Millrace.Server.Relay;
 using Millrace.Server.Rtmp;
 using Millrace.Server.Transcoding;
+using Millrace.Transcoding;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 
@@ -34,6 +35,7 @@ internal static class Roles
             RelayRole.Add(services, configuration);
             return;
         }
+        services.AddSingleton(FfmpegProgram.Find(configuration.Get<TranscodingOptions>().Ffmpeg));
         AddPlatform(services, configuration);
         SteeringRole.Add(services);
         if (roles.HasFlag(NodeRoles.Origin))

@@ -28,7 +28,7 @@ public sealed record Ffmpeg(string Path, string Version, EncoderProfile Encoders
         ArgumentNullException.ThrowIfNull(options);
         found = null;
         var named = options.Ffmpeg.Length > 0;
-        if (ChildSpawner.FindOnPath(named ? options.Ffmpeg : "ffmpeg") is not { } path)
+        if (FfmpegProgram.Find(options.Ffmpeg).Path is not { } path)
         {
             fault = named ? $"Transcoding:Ffmpeg: there is no file {options.Ffmpeg}." : "ffmpeg is not on the PATH. Install it (Debian: apt-get install ffmpeg), or name it with Transcoding:Ffmpeg.";
             return false;

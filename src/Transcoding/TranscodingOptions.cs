@@ -32,7 +32,7 @@ public sealed class TranscodingOptions
     public string Hardware { get; set; } = "none";
 
     /// <summary>
-    /// Path of the ffmpeg that makes renditions; empty (default) takes the one on the PATH, as thumbnails and the demo always do.
+    /// Path of the ffmpeg that makes renditions, thumbnails, sprite sheets and the demo; empty (default) takes the one on the PATH.
     /// </summary>
     public string Ffmpeg { get; set; } = "";
 

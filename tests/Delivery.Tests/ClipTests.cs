@@ -122,7 +122,7 @@ public sealed class ClipTests
     }
 
     private static ClipMaker Maker(Origin origin, ClipOptions? options = null, RetentionOptions? retention = null) =>
-        new(origin.Store, options ?? new ClipOptions(), retention ?? new RetentionOptions { MinFreeBytes = 0 }, origin.Time, NullLogger<OriginStore>.Instance);
+        new(origin.Store, options ?? new ClipOptions(), retention ?? new RetentionOptions { MinFreeBytes = 0 }, FfmpegProgram.Find(""), origin.Time, NullLogger<OriginStore>.Instance);
 
     private static Task<(Replay? Clip, ClipFault Fault)> MakeAsync(ClipMaker maker, BroadcastId of, double from, double to) =>
         maker.MakeAsync(of, TimeSpan.FromSeconds(from), TimeSpan.FromSeconds(to), "The goal", TestContext.Current.CancellationToken);

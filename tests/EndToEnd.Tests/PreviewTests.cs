@@ -12,9 +12,13 @@ public sealed partial class PreviewTests(ITestOutputHelper output)
     [Fact]
     public async Task Stream_OfOneColour_IsThatColourInThumbnailAndSheet()
     {
-        _ = Tools.Ffmpeg;
-        await using var server = await MillraceProcess.StartAsync("--Preview:Interval=1s");
         using var directory = new TestDirectory();
+        // The ffmpeg that is named, and no other.
+        var (program, calls) = (directory.NewFile("sh"), directory.NewFile("txt"));
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\necho \"$@\" >> '{calls}'\nexec '{Tools.Ffmpeg}' \"$@\"\n");
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        await using var server = await MillraceProcess.StartAsync("--Preview:Interval=1s", $"--Transcoding:Ffmpeg={program}");
         await using var publisher = new ChildProcess(Tools.Ffmpeg,
         [
             "-hide_banner", "-nostats", "-re", "-f", "lavfi",
@@ -55,6 +59,7 @@ public sealed partial class PreviewTests(ITestOutputHelper output)
         foreach (var cue in cues.Where(cue => cue.Groups[3].Value == last.Groups[3].Value))
             await AssertBlueAsync(file, null, $"{cue.Groups[6]}:{cue.Groups[7]}:{cue.Groups[4]}:{cue.Groups[5]}");
         File.Copy(file, Path.Combine(Tools.Artifacts, "sprites.jpg"), overwrite: true);
+        Assert.Contains("mjpeg", await File.ReadAllTextAsync(calls), StringComparison.Ordinal);
     }
 
     /// <summary>A picture's coming raises no event over plain HTTP, so this asks like a page that shows it.</summary>

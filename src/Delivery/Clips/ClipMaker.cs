@@ -17,13 +17,15 @@ public sealed class ClipMaker : IDisposable
     private readonly OriginStore store;
     private readonly ClipOptions options;
     private readonly RetentionOptions retention;
+    private readonly FfmpegProgram ffmpeg;
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private int waiting;
 
     /// <summary>Over the store.</summary>
-    public ClipMaker(OriginStore store, ClipOptions options, RetentionOptions retention, TimeProvider time, ILogger<OriginStore> logger)
+    public ClipMaker(OriginStore store, ClipOptions options, RetentionOptions retention, FfmpegProgram ffmpeg, TimeProvider time, ILogger<OriginStore> logger)
     {
+        this.ffmpeg = ffmpeg;
         this.store = store;
         this.options = options;
         this.retention = retention;
@@ -94,7 +96,7 @@ public sealed class ClipMaker : IDisposable
         // 3. The copy, under a name that is no recording's until it is whole.
         var id = BroadcastId.New(time.GetUtcNow());
         var directory = store.DirectoryOf(id);
-        var writer = new ClipWriter(source, snapshot, lead, first, last, directory + ClipWriter.Suffix, time);
+        var writer = new ClipWriter(source, snapshot, lead, first, last, directory + ClipWriter.Suffix, ffmpeg, time);
         try
         {
             if (!await writer.WriteAsync(id, name, time.GetUtcNow(), cancellation).ConfigureAwait(false))

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Millrace.Core;
 using Millrace.Delivery.Previews;
 
 namespace Millrace.Delivery;
@@ -11,7 +12,7 @@ namespace Millrace.Delivery;
 /// The first tile is shown from the clip's beginning. When the range lies between two tiles, the one in front of it does. What
 /// cannot be copied or cut is left out: a clip is worth having without.
 /// </remarks>
-internal sealed class ClipSprites(SpriteSheets source, string directory, TimeProvider time)
+internal sealed class ClipSprites(SpriteSheets source, string directory, FfmpegProgram ffmpeg, TimeProvider time)
 {
     /// <summary>A sheet has 80 KB; noise of that size stays below it.</summary>
     private const int MaxSheetBytes = 2 << 20;
@@ -70,7 +71,7 @@ internal sealed class ClipSprites(SpriteSheets source, string directory, TimePro
     /// <summary>A sheet of some of another's tiles; null when that fails.</summary>
     private byte[]? Cut(SpriteSheet sheet, int position, int count, CancellationToken cancellation)
     {
-        if (PreviewCommand.Find() is not { } program)
+        if (ffmpeg.Path is not { } program)
             return null;
         var filter = string.Create(CultureInfo.InvariantCulture,
             $"untile={SpriteSheets.Columns}x{RowsOf(sheet.Count)},trim=start_frame={position}:end_frame={position + count},tile={SpriteSheets.Columns}x{RowsOf(count)}:nb_frames={count}");

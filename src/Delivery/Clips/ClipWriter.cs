@@ -22,6 +22,7 @@ internal sealed class ClipWriter
     private readonly long first;
     private readonly long last;
     private readonly string directory;
+    private readonly FfmpegProgram ffmpeg;
     private readonly TimeProvider time;
     private readonly Dictionary<string, (SafeFileHandle File, long Length)> files = new(StringComparer.Ordinal);
 
@@ -31,10 +32,13 @@ internal sealed class ClipWriter
     /// <param name="first">The first segment's number.</param>
     /// <param name="last">The last one's.</param>
     /// <param name="directory">Made, and written to.</param>
+    /// <param name="ffmpeg">Cuts sprite sheets.</param>
     /// <param name="time">The clock.</param>
     public ClipWriter(
-        OriginBroadcast source, BroadcastSnapshot snapshot, RenditionSnapshot lead, long first, long last, string directory, TimeProvider time)
+        OriginBroadcast source, BroadcastSnapshot snapshot, RenditionSnapshot lead, long first, long last, string directory, FfmpegProgram ffmpeg,
+        TimeProvider time)
     {
+        this.ffmpeg = ffmpeg;
         this.time = time;
         this.source = source;
         this.lead = lead;
@@ -95,7 +99,7 @@ internal sealed class ClipWriter
         }
 
         // 3. What a seek bar shows of the range.
-        var sheets = new ClipSprites(source.Previews.Sprites, Path.Combine(directory, BroadcastArchive.SpritesDirectory), time);
+        var sheets = new ClipSprites(source.Previews.Sprites, Path.Combine(directory, BroadcastArchive.SpritesDirectory), ffmpeg, time);
         await Task.Run(() => sheets.Write(At(begin.Start).TotalSeconds, At(end.End).TotalSeconds, cancellation), cancellation).ConfigureAwait(false);
 
         // 4. The journal, last of all: without it there is no recording.

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Millrace.Core;
 using Millrace.Media;
 
 namespace Millrace.Delivery.Previews;
@@ -15,9 +14,6 @@ internal static class PreviewCommand
 
     /// <summary>8192 × 4320; a frame of that takes 50 MB in ffmpeg.</summary>
     public const long MaxPixels = 8192L * 4320;
-
-    /// <summary>The program's path, or null when it is nowhere in <c>PATH</c>.</summary>
-    public static string? Find() => ChildSpawner.FindOnPath("ffmpeg");
 
     /// <summary>The arguments for a picture of <paramref name="format"/>, shown as <paramref name="shown"/>.</summary>
     /// <param name="format">The key frame's own format.</param>

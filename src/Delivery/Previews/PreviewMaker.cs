@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Millrace.Core;
 
 namespace Millrace.Delivery.Previews;
 
@@ -40,18 +41,14 @@ public sealed class PreviewMaker : IHostedService, IDisposable
     private ITimer? timer;
 
     /// <summary>Over the store; nothing runs before <see cref="StartAsync"/>.</summary>
-    public PreviewMaker(OriginStore store, PreviewOptions options, TimeProvider time, ILogger<PreviewMaker> logger)
-        : this(store, options, time, logger, PreviewCommand.Find())
+    public PreviewMaker(OriginStore store, PreviewOptions options, FfmpegProgram ffmpeg, TimeProvider time, ILogger<PreviewMaker> logger)
     {
-    }
-
-    internal PreviewMaker(OriginStore store, PreviewOptions options, TimeProvider time, ILogger logger, string? program)
-    {
+        ArgumentNullException.ThrowIfNull(ffmpeg);
         this.store = store;
         this.options = options;
         this.time = time;
         this.logger = logger;
-        this.program = program;
+        program = ffmpeg.Path;
         PreviewMetrics.Announce();
     }
 

@@ -52,8 +52,6 @@ public static class DoctorCommand
     {
         if (!Ffmpeg.TryFind(options, out var ffmpeg, out var fault))
             return new(false, options.IsWanted, "ffmpeg", $"{fault} Without it there are no further renditions, thumbnails, sprite sheets and no --demo; --Transcoding:Ladder=off and --Preview:Interval=off want none.");
-        if (options.Ffmpeg.Length > 0 && Core.ChildSpawner.FindOnPath("ffmpeg") is null)
-            return new(false, false, "ffmpeg", $"{ffmpeg!.Version} at {ffmpeg.Path} makes renditions; thumbnails, sprite sheets and --demo take the one on the PATH, where there is none.");
         var encoders = ffmpeg!.Encoders == EncoderProfile.Software ? "in software" : $"with {ffmpeg.Encoders.Name}";
         return new(true, false, "ffmpeg", $"{ffmpeg.Version} at {ffmpeg.Path}, encodes {encoders}. {string.Join(' ', ffmpeg.Notes)}".TrimEnd());
     }

@@ -17,18 +17,21 @@ internal sealed class DemoPublisher : IDisposable
 
     private readonly CancellationTokenSource stopping = new();
     private readonly DemoChannel channel;
+    private readonly FfmpegProgram ffmpeg;
     private readonly string url;
     private readonly string secret;
     private readonly ILogger logger;
     private readonly Thread thread;
 
     /// <param name="channel">What to publish.</param>
+    /// <param name="ffmpeg">With what.</param>
     /// <param name="server">Where to, up to the slash in front of the stream key.</param>
     /// <param name="key">The stream key; kept out of what is logged.</param>
     /// <param name="logger">Where an end is said.</param>
-    public DemoPublisher(DemoChannel channel, string server, string key, ILogger logger)
+    public DemoPublisher(DemoChannel channel, FfmpegProgram ffmpeg, string server, string key, ILogger logger)
     {
         this.channel = channel;
+        this.ffmpeg = ffmpeg;
         url = server + "/" + key;
         secret = key;
         this.logger = logger;
@@ -68,7 +71,7 @@ internal sealed class DemoPublisher : IDisposable
         try
         {
             // It publishes, and writes nothing to standard output.
-            child = ChildSpawner.Start(ChildSpawner.FindOnPath("ffmpeg") ?? "ffmpeg", channel.Arguments(url));
+            child = ChildSpawner.Start(ffmpeg.Path ?? "ffmpeg", channel.Arguments(url));
         }
         catch (Win32Exception)
         {

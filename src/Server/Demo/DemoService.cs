@@ -11,7 +11,7 @@ namespace Millrace.Server.Demo;
 /// <c>--demo</c>: makes the demo channels with a new key at each start, and publishes to them once the server listens.
 /// </summary>
 internal sealed class DemoService(
-    ChannelStore channels, IngestOptions ingest, RtmpOptions rtmp, ServerAddresses addresses, ILogger<DemoService> logger) : IHostedLifecycleService
+    ChannelStore channels, IngestOptions ingest, RtmpOptions rtmp, ServerAddresses addresses, FfmpegProgram ffmpeg, ILogger<DemoService> logger) : IHostedLifecycleService
 {
     private readonly List<DemoPublisher> publishers = [];
 
@@ -32,7 +32,7 @@ internal sealed class DemoService(
             var made = channels.Create(name) ?? channels.RotateKey(name)
                 ?? throw new InvalidOperationException($"Channel {name} can be neither made nor given a key.");
             var key = ingest.Admission == AdmissionMode.Open ? demo.Name : made.Reveal();
-            publishers.Add(new DemoPublisher(demo, $"rtmp://{host}:{port}/live", key, logger));
+            publishers.Add(new DemoPublisher(demo, ffmpeg, $"rtmp://{host}:{port}/live", key, logger));
         }
         return Task.CompletedTask;
     }

@@ -140,7 +140,7 @@ public sealed class ClipArchiveTests(RadosGateway gateway)
     }
 
     private static ClipMaker Maker(RecordingNode node) =>
-        new(node.Store, new ClipOptions(), new RetentionOptions { MinFreeBytes = 0 }, node.Time, NullLogger<OriginStore>.Instance);
+        new(node.Store, new ClipOptions(), new RetentionOptions { MinFreeBytes = 0 }, FfmpegProgram.Find(""), node.Time, NullLogger<OriginStore>.Instance);
 
     private static Task<(Replay? Clip, ClipFault Fault)> MakeAsync(ClipMaker maker, BroadcastId of, double from, double to) =>
         maker.MakeAsync(of, TimeSpan.FromSeconds(from), TimeSpan.FromSeconds(to), Name, TestContext.Current.CancellationToken);

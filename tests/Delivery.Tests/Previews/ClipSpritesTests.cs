@@ -1,4 +1,5 @@
 using System.Text;
+using Millrace.Core;
 using Millrace.Delivery.Previews;
 
 namespace Millrace.Delivery.Tests.Previews;
@@ -53,7 +54,7 @@ public sealed class ClipSpritesTests : IDisposable
     private SpriteSheets Write(SpriteSheets source, double from, double to)
     {
         var path = Path.Combine(directory.FullName, "clip");
-        new ClipSprites(source, path, TimeProvider.System).Write(from, to, TestContext.Current.CancellationToken);
+        new ClipSprites(source, path, FfmpegProgram.Find(""), TimeProvider.System).Write(from, to, TestContext.Current.CancellationToken);
         return new SpriteSheets(path);
     }
 

@@ -190,7 +190,7 @@ public sealed class PreviewMakerTests : IDisposable
         File.WriteAllText(script, "#!/bin/sh\nexec sleep 600\n");
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        using var hanging = new PreviewMaker(store, new PreviewOptions(), time, NullLogger.Instance, script);
+        using var hanging = new PreviewMaker(store, new PreviewOptions(), new FfmpegProgram(script), time, NullLogger<PreviewMaker>.Instance);
         var (one, two) = (Open("one"), Open("two"));
         var tried = Channel();
         hanging.Tried += broadcast => tried.Writer.TryWrite(broadcast);
@@ -209,7 +209,7 @@ public sealed class PreviewMakerTests : IDisposable
     [Fact]
     public async Task Program_Missing_IsSaidAndNothingRuns()
     {
-        using var without = new PreviewMaker(store, new PreviewOptions(), time, NullLogger.Instance, program: null);
+        using var without = new PreviewMaker(store, new PreviewOptions(), new FfmpegProgram(null), time, NullLogger<PreviewMaker>.Instance);
         var broadcast = Open("studio");
         await without.StartAsync(TestContext.Current.CancellationToken);
         Begin(broadcast, Format(640, 360), [1, 2, 3]);
@@ -258,7 +258,7 @@ public sealed class PreviewMakerTests : IDisposable
 
     private async Task<PreviewMaker> StartAsync()
     {
-        var started = new PreviewMaker(store, new PreviewOptions(), time, NullLogger<PreviewMaker>.Instance);
+        var started = new PreviewMaker(store, new PreviewOptions(), FfmpegProgram.Find(""), time, NullLogger<PreviewMaker>.Instance);
         await started.StartAsync(TestContext.Current.CancellationToken);
         return started;
     }
