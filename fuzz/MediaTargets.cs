@@ -53,7 +53,10 @@ internal static class MediaTargets
         }
         FuzzTarget.Require(fault is null && format!.Codec == codec && format.Timescale > 0, "read with a fault");
         if (format is VideoFormat video)
+        {
             FuzzTarget.Require(video.Width is > 0 and <= 65535 && video.Height is > 0 and <= 65535, "impossible size");
+            _ = HevcSliceReader.Of(video);
+        }
         // What we make of it must be something that we can read ourselves.
         var init = Cmaf.InitSegmentWriter.Write(format!);
         FuzzTarget.Require(Cmaf.InitSegmentReader.TryRead(init, out var tracks, out var why) && tracks.Count == 1, "own init segment: " + why);
@@ -71,6 +74,11 @@ internal static class MediaTargets
         var seen = VideoAccessUnit.Inspect(format, payload);
         if (seen.Fault is not null)
             return;
+        if (HevcSliceReader.Of(format) is { } slice && slice.TryRead(payload))
+        {
+            for (var i = 0; i < slice.ReferenceCount; i++)
+                FuzzTarget.Require(slice.ReferenceDistance(i) != 0, "a picture that refers to itself");
+        }
         if (seen.NeedsRewrite)
         {
             var sample = new byte[seen.SampleLength];

@@ -250,7 +250,7 @@ public sealed class PublishSession : IDisposable
             sample = payload.Slice(tag.BodyOffset + look.SampleOffset, look.SampleLength);
         }
         counters.VideoUnits++;
-        counters.MissingPictures += references.Add(look, video!.FrameNumbers, receivedAt);
+        counters.MissingPictures += references.Add(look, body, receivedAt);
         Broadcast.NotePicture(
             this, (double)timing.DecodeTime / VideoFormat.VideoTimescale, look.IsRandomAccess,
             !look.IsRandomAccess && (look.IsRecoveryPoint || tag.FrameType == FlvFrameType.Key), look.IsSkippedLeading);
@@ -275,7 +275,7 @@ public sealed class PublishSession : IDisposable
         declared = format;
         // The metadata packet has no word for the range of values: the bit stream's holds.
         var color = hdr.Color is { } beside ? beside with { FullRange = format.Color is { FullRange: true } } : hdr.Color;
-        references.Begin();
+        references.Begin(format);
         video = hdr.Hdr is null && color is null ? format : format.WithHdr(hdr.Hdr, color);
         Broadcast.SetFormat(this, video);
         return before is not null && (!format.Equals(before) || Ingest.Broadcast.ColorChanged(video, before)) ? Changed() : null;

@@ -3,8 +3,9 @@ using Millrace.Media;
 namespace Millrace.Ingest;
 
 /// <summary>
-/// Watches a session's AVC pictures for reference pictures that never came: their numbers go up by one from each to the next.
-/// Decoders hide what is missing without a word, and show smears up to the next key frame. It finds too few rather than too many.
+/// Watches a session's pictures for those that others refer to and that never came: the numbers of AVC reference pictures go up by
+/// one from each to the next, both fields of one have the same, and <see cref="HevcReferenceWatch"/> knows HEVC's. Decoders hide what
+/// is missing, and show smears up to the next key frame. It finds too few rather than too many.
 /// </summary>
 /// <remarks>
 /// ISO/IEC 14496-10 §7.4.3: without gaps_in_frame_num_value_allowed_flag, frame_num is that of the reference picture before or one
@@ -20,27 +21,39 @@ internal sealed class ReferenceWatch
 
     private readonly int[] counts = new int[Slots];
     private long slot;
+    private int numbers;
+    private HevcReferenceWatch? hevc;
     private int previous = -1;
     private bool isUncertain;
 
     /// <summary>The format is known, or another one: numbers begin anew.</summary>
-    public void Begin()
+    public void Begin(VideoFormat format)
     {
+        numbers = format.FrameNumbers;
+        hevc = HevcSliceReader.Of(format) is { } reader ? new HevcReferenceWatch(reader) : null;
         previous = -1;
         isUncertain = false;
     }
 
     /// <summary>The next picture in decode order.</summary>
     /// <param name="look">What its headers say.</param>
-    /// <param name="numbers"><see cref="VideoFormat.FrameNumbers"/> of its format.</param>
+    /// <param name="payload">The access unit, as it was inspected.</param>
     /// <param name="receivedAt">UTC ticks.</param>
     /// <returns>Reference pictures that are missing in front of it, at least.</returns>
-    public int Add(in VideoInspection look, int numbers, long receivedAt)
+    public int Add(in VideoInspection look, ReadOnlySpan<byte> payload, long receivedAt)
     {
         // A parameter set that came ahead of its key frame: how long the numbers are behind that is not known.
         isUncertain |= look.ChangesFormat && !look.IsRandomAccess;
+        var missing = isUncertain ? 0 : hevc?.Add(payload) ?? AddNumber(look);
+        if (missing > 0)
+            Note(missing, receivedAt);
+        return missing;
+    }
+
+    private int AddNumber(in VideoInspection look)
+    {
         var number = look.FrameNumber;
-        if (numbers == 0 || number < 0 || isUncertain)
+        if (numbers == 0 || number < 0)
         {
             previous = -1;
             return 0;
@@ -53,8 +66,6 @@ internal sealed class ReferenceWatch
         // A step back: nobody knows how many.
         if (missing > numbers / 2)
             missing = 1;
-        if (missing > 0)
-            Note(missing, receivedAt);
         // One that nobody refers to has the number of the next that somebody may.
         previous = look.IsReference || number == previous ? number : (number - 1) & (numbers - 1);
         return missing;

@@ -50,7 +50,7 @@ internal static class AvcSequence
         var widthInBlocks = bits.Unsigned() + 1L;
         var heightInUnits = bits.Unsigned() + 1L;
         var framesOnly = bits.Flag();
-        info.FrameNumbers = framesOnly && !allowsGaps && !separatePlanes ? 1 << (int)frameNumberBits : 0;
+        info.FrameNumbers = !allowsGaps && !separatePlanes ? 1 << (int)frameNumberBits : 0;
         if (!framesOnly)
             bits.Skip(1);
         bits.Skip(1);

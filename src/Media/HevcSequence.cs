@@ -61,7 +61,7 @@ internal static class HevcSequence
 
         // The rest leads to VUI. A stream without a readable VUI is a good stream.
         var orderBits = bits.Unsigned() + 4;
-        if (orderBits <= 16 && TrySkipToVui(ref bits, moreLayers, (int)orderBits) && bits.Flag())
+        if (orderBits <= 16 && TryReadToVui(ref bits, ref info, moreLayers, (int)orderBits, separatePlanes) && bits.Flag())
             ReadVui(ref bits, ref info);
         return true;
     }
@@ -80,7 +80,7 @@ internal static class HevcSequence
         }
     }
 
-    private static bool TrySkipToVui(ref BitReader bits, int moreLayers, int orderBits)
+    private static bool TryReadToVui(ref BitReader bits, ref SequenceInfo info, int moreLayers, int orderBits, bool separatePlanes)
     {
         var forEach = bits.Flag();
         for (var i = forEach ? 0 : moreLayers; i <= moreLayers; i++)
@@ -101,9 +101,10 @@ internal static class HevcSequence
             bits.Unsigned();
             bits.Skip(1);
         }
-        if (!TrySkipReferenceSets(ref bits))
+        if (!TryReadReferenceSets(ref bits, out var sets))
             return false;
-        if (bits.Flag())
+        var hasLongTerm = bits.Flag();
+        if (hasLongTerm)
         {
             var count = bits.Unsigned();
             if (count > 32)
@@ -111,44 +112,23 @@ internal static class HevcSequence
             bits.Skip((int)count * (orderBits + 1));
         }
         bits.Skip(2);
-        return !bits.IsOverrun;
+        if (bits.IsOverrun)
+            return false;
+        info.Order = new HevcOrder(orderBits, separatePlanes, sets, hasLongTerm);
+        return true;
     }
 
-    private static bool TrySkipReferenceSets(ref BitReader bits)
+    private static bool TryReadReferenceSets(ref BitReader bits, out HevcReferenceSet[] sets)
     {
+        sets = [];
         var count = bits.Unsigned();
         if (count > 64)
             return false;
-        var pictures = 0u;
-        for (var set = 0; set < count && !bits.IsOverrun; set++)
+        sets = new HevcReferenceSet[count];
+        for (var i = 0; i < sets.Length; i++)
         {
-            if (set > 0 && bits.Flag())
-            {
-                // Predicted from the set before it.
-                bits.Skip(1);
-                bits.Unsigned();
-                var kept = 0u;
-                for (var i = 0; i <= pictures; i++)
-                {
-                    if (bits.Flag() || bits.Flag())
-                        kept++;
-                }
-                pictures = kept;
-            }
-            else
-            {
-                var negative = bits.Unsigned();
-                var positive = bits.Unsigned();
-                if (negative > 16 || positive > 16)
-                    return false;
-                pictures = negative + positive;
-                for (var i = 0; i < pictures; i++)
-                {
-                    bits.Unsigned();
-                    bits.Skip(1);
-                }
-            }
-            if (pictures > 16)
+            sets[i] = new HevcReferenceSet();
+            if (!sets[i].TryRead(ref bits, sets.AsSpan(0, i), isOfSlice: false))
                 return false;
         }
         return !bits.IsOverrun;

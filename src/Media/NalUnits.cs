@@ -219,6 +219,8 @@ internal static class NalUnits
                     frameNumber = 0;
                     break;
                 case UnitType.Slice:
+                    // Of any slice: two fields may lie in one access unit.
+                    isReference |= isAvc && (unit[0] & 0x60) != 0;
                     if (!hasPicture && isAvc)
                         ReadSliceHeader(unit);
                     isSkippedLeading |= !isAvc && (unit[0] >> 1 & 63) is 8 or 9;
@@ -246,7 +248,6 @@ internal static class NalUnits
             bits.Unsigned();
             var type = bits.Unsigned();
             isIntra = !bits.IsOverrun && type is 2 or 7;
-            isReference = (unit[0] & 0x60) != 0;
             if (format.FrameNumbers == 0 || (unit[0] & 31) > 2)
                 return;
             bits.Unsigned();
@@ -269,7 +270,7 @@ internal static class NalUnits
     }
 
     /// <summary>The units of an access unit that was inspected without fault, empty ones left out.</summary>
-    private ref struct Walk
+    internal ref struct Walk
     {
         private readonly int lengthSize;
         private ReadOnlySpan<byte> rest;

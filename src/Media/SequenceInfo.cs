@@ -16,6 +16,7 @@ internal struct SequenceInfo
     public int BitDepthLuma;
     public int BitDepthChroma;
     public int FrameNumbers;
+    public HevcOrder? Order;
 
     /// <summary>ISO/IEC 14496-10 table E-1, the same in HEVC.</summary>
     private static ReadOnlySpan<byte> AspectRatios =>

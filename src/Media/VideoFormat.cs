@@ -59,7 +59,7 @@ public sealed class VideoFormat : TrackFormat
 
     /// <summary>
     /// AVC: how many values frame_num has (MaxFrameNum, 16 to 65536), where it tells whether a reference picture is missing
-    /// (ISO/IEC 14496-10 §7.4.3). 0 where it does not: gaps are allowed, fields or separate colour planes are possible, the
+    /// (ISO/IEC 14496-10 §7.4.3). 0 where it does not: gaps are allowed, separate colour planes are possible, the
     /// record has several sequence parameter sets, or it is another codec.
     /// </summary>
     public int FrameNumbers { get; init; }

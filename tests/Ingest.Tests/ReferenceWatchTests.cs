@@ -7,6 +7,8 @@ public sealed class ReferenceWatchTests
 {
     private const string Moving = "-f lavfi -i testsrc2=s=320x180:r=30 -t 3 -pix_fmt yuv420p -c:v libx264";
 
+    private static readonly VideoFormat Sixteen = new(Codec.Avc, "", [], 320, 180) { FrameNumbers = 16 };
+
     /// <summary>Numbers modulo 16; K: key frame, R: recovery point, b: nobody refers to it, !: a format that is not known comes.</summary>
     [Theory]
     [InlineData("K 1 2 3", 0)]
@@ -31,6 +33,7 @@ public sealed class ReferenceWatchTests
     public void Add_Numbers_CountsWhatIsMissing(string pictures, int missing)
     {
         var watch = new ReferenceWatch();
+        watch.Begin(Sixteen);
         var found = 0;
         foreach (var picture in pictures.Split(' '))
         {
@@ -44,7 +47,7 @@ public sealed class ReferenceWatchTests
                     IsReference = picture[^1] != 'b',
                     ChangesFormat = picture[^1] == '!',
                 },
-                16, 0);
+                [], 0);
         }
         Assert.Equal(missing, found);
         Assert.Equal(missing, watch.Recent(0));
@@ -74,9 +77,9 @@ public sealed class ReferenceWatchTests
 
         void Lose(int seconds)
         {
-            watch.Begin();
-            watch.Add(new VideoInspection { FrameNumber = 4, IsReference = true }, 16, At(seconds));
-            Assert.Equal(1, watch.Add(new VideoInspection { FrameNumber = 6, IsReference = true }, 16, At(seconds)));
+            watch.Begin(Sixteen);
+            watch.Add(new VideoInspection { FrameNumber = 4, IsReference = true }, [], At(seconds));
+            Assert.Equal(1, watch.Add(new VideoInspection { FrameNumber = 6, IsReference = true }, [], At(seconds)));
         }
     }
 
@@ -89,11 +92,14 @@ public sealed class ReferenceWatchTests
     [InlineData("-preset veryfast -x264-params keyint=20:intra-refresh=1")]
     [InlineData("-preset veryfast -x264-params keyint=20:open-gop=1:bframes=3:b-adapt=0")]
     [InlineData("-preset veryfast -tune zerolatency -x264-params slices=4")]
-    // Interlaced streams are not counted by numbers.
     [InlineData("-preset veryfast -flags +ildct+ilme")]
-    public void Add_EncodersPictures_MissNothing(string encoding)
+    [InlineData("-preset ultrafast -x265-params log-level=error:keyint=30", "libx265")]
+    [InlineData("-preset ultrafast -x265-params log-level=error:keyint=40:bframes=8:b-adapt=0:b-pyramid=1:ref=4:open-gop=1:rc-lookahead=20", "libx265")]
+    [InlineData("-preset ultrafast -x265-params log-level=error:keyint=1000:bframes=3:rc-lookahead=20:temporal-layers=1", "libx265")]
+    [InlineData("-preset superfast -x265-params log-level=error:keyint=20:intra-refresh=1:slices=3", "libx265")]
+    public void Add_EncodersPictures_MissNothing(string encoding, string encoder = "libx264")
     {
-        var (seen, missing) = Watch(Clip.Make($"{Moving} {encoding}"));
+        var (seen, missing) = Watch(Clip.Make($"{Moving} -c:v {encoder} {encoding}"));
         Assert.Equal((90, 0), (seen, missing));
     }
 
@@ -102,6 +108,7 @@ public sealed class ReferenceWatchTests
     [InlineData("-preset medium")]
     [InlineData("-preset veryfast -x264-params keyint=20:intra-refresh=1")]
     [InlineData("-preset veryfast -tune zerolatency -x264-params slices=4")]
+    [InlineData("-preset veryfast -flags +ildct+ilme")]
     public void Add_EncodersPicturesWithSomeDropped_MissesThem(string encoding)
     {
         var clip = Clip.Make($"{Moving} {encoding}");
@@ -109,6 +116,28 @@ public sealed class ReferenceWatchTests
         var (seen, missing) = Watch(clip, look => look.IsReference && !look.IsRandomAccess && !look.IsRecoveryPoint && ++count % 7 == 0);
         Assert.InRange(missing, (90 - seen) / 2, 90 - seen);
         Assert.True(missing > 0);
+    }
+
+    /// <summary>One HEVC picture is dropped: what ffmpeg's decoder complains of, and nothing else.</summary>
+    [Theory]
+    [InlineData("keyint=30:bframes=0")]
+    [InlineData("keyint=40:bframes=5:b-adapt=0:b-pyramid=1:ref=4:open-gop=1:rc-lookahead=20")]
+    public void Add_HevcWithOnePictureDropped_MissesWhatADecoderDoes(string parameters)
+    {
+        var (heard, silent) = (0, 0);
+        foreach (var dropped in (int[])[7, 44, 45])
+        {
+            var encoding = $"{Moving} -c:v libx265 -preset ultrafast -x265-params log-level=error:{parameters}";
+            var clip = Clip.Make(encoding);
+            var count = 0;
+            var (_, missing) = Watch(clip, _ => count++ == dropped);
+            var complaints = Tool.Complaints($"{encoding} -bsf:v noise=drop=eq(n\\,{dropped}) -f hevc", "hevc")
+                .Count(line => line.Contains("Could not find ref with POC", StringComparison.Ordinal));
+            Assert.Equal(complaints > 0, missing > 0);
+            heard += missing > 0 ? 1 : 0;
+            silent += missing > 0 ? 0 : 1;
+        }
+        Assert.True(heard > 0, $"{heard} of {heard + silent}");
     }
 
     /// <summary>One reference and no decoder that complains: the channel's health is the only one to say it.</summary>
@@ -145,6 +174,7 @@ public sealed class ReferenceWatchTests
     private static (int Seen, int Missing) Watch(Clip clip, Func<VideoInspection, bool>? isDropped = null)
     {
         var watch = new ReferenceWatch();
+        watch.Begin(clip.Video!);
         var missing = 0;
         var seen = 0;
         for (var round = 0; round < 2; round++)
@@ -157,7 +187,7 @@ public sealed class ReferenceWatchTests
                 if (isDropped?.Invoke(look) ?? false)
                     continue;
                 seen++;
-                missing += watch.Add(look, clip.Video!.FrameNumbers, 0);
+                missing += watch.Add(look, unit.Bytes, 0);
             }
             if (isDropped is not null)
                 break;

@@ -20,6 +20,25 @@ internal static class Tool
         }
     }
 
+    /// <summary>What ffmpeg's decoder has to say of a stream that it makes itself.</summary>
+    /// <param name="encoding">Everything up to the output.</param>
+    /// <param name="format">Of the stream.</param>
+    public static string[] Complaints(string encoding, string format)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            Run("ffmpeg", $"-v error -y {encoding} {file}");
+            var start = new ProcessStartInfo("ffmpeg", $"-v error -nostdin -f {format} -i {file} -f null -") { RedirectStandardError = true };
+            using var process = Process.Start(start)!;
+            return process.StandardError.ReadToEnd().Split('\n');
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>Runs a program to its end and returns what it wrote; fails when it says something is wrong.</summary>
     public static byte[] Run(string program, string arguments)
     {
