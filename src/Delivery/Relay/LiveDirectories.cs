@@ -88,6 +88,20 @@ internal sealed class LiveDirectories
     public TimeSpan? HoldOf(ReadOnlySpan<char> path) =>
         Find(path, out _) is { Tail: not null } playlist ? (3 * playlist.Target) + TimeSpan.FromSeconds(2) : null;
 
+    /// <summary>
+    /// How long from now an answer that may be held is in time: the next version of a playlist, or the part that it hints at. Null when
+    /// nothing tells.
+    /// </summary>
+    public TimeSpan? DueIn(in RelayKey key)
+    {
+        if (key.IsBlocking)
+            return playlists.TryGetValue(key.Path, out var asked) ? asked.DueIn(key) : null;
+        return Find(key.Path, out var name) is { Tail.Hint: { } hint } playlist && name.SequenceEqual(hint) ? playlist.PartDueIn() : null;
+    }
+
+    /// <summary>How long from now more of a running segment in this directory is in time; null when nothing tells.</summary>
+    public TimeSpan? PartDueIn(ReadOnlySpan<char> path) => Find(path, out _)?.PartDueIn();
+
     /// <summary>Forgets what nobody asked for in a minute.</summary>
     public void Sweep()
     {

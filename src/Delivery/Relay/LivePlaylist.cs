@@ -9,6 +9,7 @@ internal sealed class LivePlaylist
     private readonly TimeProvider time;
     private readonly Lock gate = new();
     private readonly long[] used = new long[Variants];
+    private readonly LiveCadence cadence;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private PlaylistTail? tail;
     private int viewers;
@@ -23,6 +24,7 @@ internal sealed class LivePlaylist
         Path = path;
         Directory = RelayPath.DirectoryOf(path).ToString();
         this.time = time;
+        cadence = new LiveCadence(time);
         touched = time.GetTimestamp();
         Array.Fill(used, -1);
         partWanted = -1;
@@ -88,11 +90,35 @@ internal sealed class LivePlaylist
             touched = Now();
             if (tail is not null && !read.IsAtLeast(tail))
                 return;
+            if (tail is null || read.IsNewerThan(tail))
+                cadence.Advance(tail, read);
             Volatile.Write(ref tail, read);
             waiting = changed;
             changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
         waiting.TrySetResult();
+    }
+
+    /// <summary>
+    /// How long from now a version of this playlist is in time; null when it lies behind the next one, or nothing tells when it comes.
+    /// </summary>
+    public TimeSpan? DueIn(in RelayKey key)
+    {
+        lock (gate)
+        {
+            if (tail is not { IsEnded: false } || key.Segment > tail.NextSegment || (key.Segment == tail.NextSegment && key.Part > tail.NextPart))
+                return null;
+            if (key.Segment < tail.NextSegment || (key.Part >= 0 && key.Part < tail.NextPart))
+                return TimeSpan.Zero;
+            return cadence.DueIn(key.Part < 0 ? TimeSpan.FromSeconds(tail.TargetDuration) : tail.PartTarget);
+        }
+    }
+
+    /// <summary>How long from now the part that comes next is in time; null when nothing tells.</summary>
+    public TimeSpan? PartDueIn()
+    {
+        lock (gate)
+            return tail is { IsEnded: false } ? cadence.DueIn(tail.PartTarget) : null;
     }
 
     /// <summary>Ends when the newest version is another one than <paramref name="known"/>.</summary>

@@ -17,6 +17,7 @@ internal sealed class Parent
     private readonly Lock gate = new();
     private readonly TimeProvider time;
     private readonly TimeSpan slowStart;
+    private readonly DoubtedGroups doubted;
     private CancellationTokenSource whileUp = new();
     private int failures;
     private bool isCutOff;
@@ -29,6 +30,7 @@ internal sealed class Parent
         Hash = Rendezvous.Hash(address.Authority);
         this.time = time;
         this.slowStart = slowStart;
+        doubted = new DoubtedGroups(time);
         lastUsed = time.GetTimestamp();
         IsUp = true;
     }
@@ -68,19 +70,36 @@ internal sealed class Parent
 
     /// <summary>
     /// Whether it takes this group's requests: it is up, and when it came up only a while ago the group's turn has come. Which
-    /// turn that is depends on the group alone, so that all of one broadcast's requests move at once.
+    /// turn that is depends on the group alone, so that all of one broadcast's requests move at once. A group that it kept waiting
+    /// goes elsewhere for a while.
     /// </summary>
     public bool Takes(ulong group)
     {
         lock (gate)
         {
-            if (!IsUp || upSince is not { } since)
-                return IsUp;
+            if (!IsUp || doubted.Contains(group))
+                return false;
+            if (upSince is not { } since)
+                return true;
             var share = slowStart > TimeSpan.Zero ? time.GetElapsedTime(since) / slowStart : 1;
             if (share >= 1)
                 upSince = null;
             return share >= 1 || Rendezvous.Mix(group) / (double)ulong.MaxValue < share;
         }
+    }
+
+    /// <summary>It kept a group waiting for what another one had.</summary>
+    public void Doubt(ulong group)
+    {
+        lock (gate)
+            doubted.Add(group);
+    }
+
+    /// <summary>It was not its fault: it had it in the same moment.</summary>
+    public void Trust(ulong group)
+    {
+        lock (gate)
+            doubted.Remove(group);
     }
 
     /// <summary>It answered. True when it was down before.</summary>

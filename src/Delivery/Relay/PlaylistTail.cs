@@ -6,7 +6,7 @@ namespace Millrace.Delivery.Relay;
 
 /// <summary>
 /// As much of a media playlist as a relay needs to ask for what comes next: where it ends, what it hints at, and the newest
-/// names. Of draft-pantos-hls-rfc8216bis: §4.4.3 (target duration, media sequence), §4.4.4.9 (EXT-X-PART), §4.4.5.2 (EXT-X-SKIP),
+/// names. Of draft-pantos-hls-rfc8216bis: §4.4.3 (target duration, media sequence, EXT-X-PART-INF), §4.4.4.9 (EXT-X-PART), §4.4.5.2 (EXT-X-SKIP),
 /// §4.4.5.3 (EXT-X-PRELOAD-HINT).
 /// </summary>
 internal sealed class PlaylistTail
@@ -37,6 +37,9 @@ internal sealed class PlaylistTail
     /// <summary>Seconds, at least 1.</summary>
     public int TargetDuration { get; private init; }
 
+    /// <summary>How long a part lasts at most, at most a minute; without parts, a segment.</summary>
+    public TimeSpan PartTarget { get; private init; }
+
     /// <summary>The server holds requests for the future.</summary>
     public bool CanBlock { get; private init; }
 
@@ -52,6 +55,9 @@ internal sealed class PlaylistTail
     /// <summary>It exists: nobody has to wait for it.</summary>
     public bool Lists(ReadOnlySpan<char> name) => IsEnded || partNames.Contains(name) || segmentNames.Contains(name);
 
+    /// <summary>Something came between <paramref name="other"/> and this.</summary>
+    public bool IsNewerThan(PlaylistTail other) => NextSegment > other.NextSegment || (NextSegment == other.NextSegment && NextPart > other.NextPart);
+
     /// <summary>Not older than <paramref name="other"/>.</summary>
     public bool IsAtLeast(PlaylistTail other) =>
         IsEnded || NextSegment > other.NextSegment || (NextSegment == other.NextSegment && NextPart >= other.NextPart);
@@ -63,6 +69,7 @@ internal sealed class PlaylistTail
             return null;
         long next = 0;
         int target = 0, open = 0;
+        double part = 0;
         bool canBlock = false, isEnded = false;
         string? hint = null;
         var segments = new Queue<string>();
@@ -86,6 +93,11 @@ internal sealed class PlaylistTail
             else if (After(line, "#EXT-X-TARGETDURATION:"u8, out var value))
             {
                 target = (int)Math.Clamp(Number(value), 0, 3600);
+            }
+            else if (After(line, "#EXT-X-PART-INF:"u8, out attributes))
+            {
+                var at = attributes.IndexOf("PART-TARGET="u8);
+                part = at >= 0 && Utf8Parser.TryParse(attributes[(at + 12)..], out double seconds, out _) && seconds is > 0 and <= 60 ? seconds : 0;
             }
             else if (After(line, "#EXT-X-MEDIA-SEQUENCE:"u8, out value))
             {
@@ -115,6 +127,7 @@ internal sealed class PlaylistTail
             NextSegment = next,
             NextPart = open,
             TargetDuration = target,
+            PartTarget = TimeSpan.FromSeconds(part > 0 ? part : Math.Min(target, 60)),
             CanBlock = canBlock,
             IsEnded = isEnded,
             Hint = hint,

@@ -98,10 +98,12 @@ internal sealed class RelayFetcher
             target.Answer(head, new RelayBody(memory, head.Length));
 
             // 3. The body.
+            using var copy = new BodyCopy(target, head, request, upstream, cache, directories, options, time) { Attempt = attempt };
+            attempt = null;
             for (var resumes = 0; ; resumes++)
             {
                 var before = target.Body!.Length;
-                if (await CopyAsync(attempt, target, request))
+                if (await copy.RunAsync())
                 {
                     // Read before the end is told: whoever asks next, asks knowing what it says.
                     if (head.Status == 200 && RelayPath.IsPlaylist(target.Key.Path))
@@ -110,14 +112,13 @@ internal sealed class RelayFetcher
                     return;
                 }
                 // 4. It broke off. What never changes under its name goes on elsewhere.
-                attempt.Dispose();
-                attempt = null;
+                copy.Attempt = null;
                 if (target.Body.Length > before)
                     resumes = 0;
                 if (!head.IsImmutable || resumes >= MaxResumes || target.Abandoned.IsCancellationRequested || target.Body.Length > options.MaxObjectBytes)
                     return;
-                attempt = await upstream.SendAsync(request, target.Abandoned);
-                if (attempt is null || !IsSame(head, RelayHead.Of(attempt.Answer!, time, options.ErrorTtl)))
+                copy.Attempt = await upstream.SendAsync(request with { HedgeAfter = options.HedgePatience }, target.Abandoned);
+                if (copy.Attempt is null || !head.IsSame(RelayHead.Of(copy.Attempt.Answer!, time, options.ErrorTtl)))
                     return;
             }
         }
@@ -136,7 +137,9 @@ internal sealed class RelayFetcher
         var hold = directories.HoldOf(key.Path) ?? options.HoldLimit;
         // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
         var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? hold : TimeSpan.Zero;
-        return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), mayBeHeld,
+        // What may be held is late when the next part is.
+        var hedgeAfter = mayBeHeld ? directories.DueIn(key) + options.HedgePatience : options.HedgePatience;
+        return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), hedgeAfter, mayBeHeld,
             mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
     }
 
@@ -176,49 +179,6 @@ internal sealed class RelayFetcher
 
     // What depends on the viewer has its canonical query in its key's path.
     private static int PathLength(string target) => target.IndexOf('?') is var query and >= 0 ? query : target.Length;
-
-    /// <summary>True when the body is complete; false when it broke off.</summary>
-    private async Task<bool> CopyAsync(UpstreamAttempt attempt, RelayObject target, UpstreamRequest request)
-    {
-        var body = target.Body!;
-        var skip = body.Length;
-        // A running segment rests from part to part; whoever answers at once does not rest in the middle of it.
-        var patience = request.MayBeHeld || attempt.Answer!.Content.Headers.ContentLength is null ? directories.HoldOf(request.Path) ?? options.HoldLimit : options.AnswerTimeout;
-        try
-        {
-            await using var stream = await attempt.Answer!.Content.ReadAsStreamAsync(attempt.Token);
-            attempt.Extend(patience);
-            for (; skip > 0; attempt.Extend(patience))
-            {
-                var passed = await stream.ReadAsync(new byte[Math.Min(skip, RelayMemory.BlockBytes)], attempt.Token);
-                if (passed == 0)
-                    return false;
-                skip -= passed;
-            }
-            while (true)
-            {
-                var space = body.GetSpace();
-                if (space.IsEmpty)
-                    return true;
-                attempt.Extend(patience);
-                var read = await stream.ReadAsync(space, attempt.Token);
-                if (read == 0)
-                    return true;
-                RelayMetrics.Received.Add(read);
-                target.Advance(read);
-                if (body.Length > options.MaxObjectBytes)
-                    return false;
-                if (body.Length > RelayMemory.SmallBytes)
-                    cache.MakeRoom();
-            }
-        }
-        catch (Exception fault) when (fault is IOException or HttpRequestException or OperationCanceledException)
-        {
-            if (!target.Abandoned.IsCancellationRequested && !attempt.IsParentDown)
-                upstream.Failed(attempt.Parent, fault);
-            return false;
-        }
-    }
 
     private bool TryServeStale(RelayObject target, RelayObject? previous)
     {
@@ -274,7 +234,4 @@ internal sealed class RelayFetcher
             ReceivedAt = answer.ReceivedAt,
         };
     }
-
-    private static bool IsSame(RelayHead head, RelayHead other) =>
-        other.Status == 200 && other.ETag == head.ETag && other.IsImmutable && (head.Length is null || head.Length == other.Length);
 }

@@ -100,6 +100,9 @@ internal sealed record RelayHead
         };
     }
 
+    /// <summary>Another parent's answer is the same object: a body that broke off goes on with it.</summary>
+    public bool IsSame(RelayHead other) => other.Status == 200 && other.ETag == ETag && other.IsImmutable && (Length is null || Length == other.Length);
+
     /// <summary>Age now (RFC 9111 §4.2.3, without the correction for a clock that is not ours).</summary>
     public TimeSpan Age(TimeProvider time) => InitialAge + time.GetElapsedTime(ReceivedAt);
 

@@ -18,6 +18,7 @@ public sealed class RelayNode : IAsyncDisposable
     private readonly ILogger logger;
     private readonly CancellationTokenSource stop = new();
     private readonly RecentPurges purges;
+    private readonly Upstream upstream;
     private readonly RelayDisk? disk;
     private Task sweeping = Task.CompletedTask;
     private int waiting;
@@ -41,7 +42,7 @@ public sealed class RelayNode : IAsyncDisposable
         Cache = new RelayCache(options, Memory, time) { IsLive = Directories.IsLive, Disk = disk };
         Parents = new ParentSet(options, time, logger);
         purges = new RecentPurges(time);
-        var upstream = new Upstream(Parents, new UpstreamJudge(purges), http, options, time);
+        upstream = new Upstream(Parents, new UpstreamJudge(purges), http, options, time);
         Passage = new RelayPassage(upstream, Loops, options);
         Cache.Fetch = new RelayFetcher(Cache, upstream, Directories, Memory, disk, Loops, options, time, logger).RunAsync;
         Directories.Follow = new LiveFollower(Cache, time).RunAsync;
@@ -114,6 +115,7 @@ public sealed class RelayNode : IAsyncDisposable
     {
         await DrainAsync();
         await Cache.StopAsync();
+        await upstream.StopAsync();
         await stop.CancelAsync();
         await sweeping;
         await probe.DisposeAsync();

@@ -78,11 +78,15 @@ public sealed class RelayOptions
     public TimeSpan HoldLimit { get; set; } = TimeSpan.FromSeconds(32);
 
     /// <summary>
-    /// After so long a second parent is asked for what the first should have at hand, 0 (never) to 10 s. Default 0.15 s: half a
-    /// part, so that the slow parent is not noticed.
+    /// After so long a second parent is asked for what the first should have at hand, and for the next part when it is so late by what
+    /// its playlist says and the parts before it did; 0 (never) to 10 s. Default 0.15 s: half a part, so that the slow parent is not
+    /// noticed.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan HedgeAfter { get; set; } = TimeSpan.FromSeconds(0.15);
+
+    /// <summary><see cref="HedgeAfter"/>; null when it is never.</summary>
+    internal TimeSpan? HedgePatience => HedgeAfter > TimeSpan.Zero ? HedgeAfter : null;
 
     /// <summary>How often a parent that is in use, or down, is asked for its health, 50 ms to 60 s. Default 0.25 s: two lost answers are noticed within a second.</summary>
     [Range(typeof(TimeSpan), "00:00:00.050", "00:01:00")]

@@ -1,10 +1,19 @@
 namespace Millrace.Delivery.Relay;
 
 /// <summary>
-/// Asks the parents: in the order of their scores, the next one when one fails, a second one beside when one is slow.
+/// Asks the parents: in the order of their scores, the next one when one fails, a second one beside when one is slow, or late with
+/// what is due. Stopped once, by its owner.
 /// </summary>
+#pragma warning disable CA1001 // A token source without a timer needs no disposal.
 internal sealed class Upstream
+#pragma warning restore CA1001
 {
+    // More are not waited for, but ended at once.
+    private const int MaxJudging = 1000;
+
+    private readonly Lock gate = new();
+    private readonly HashSet<Task> judging = [];
+    private readonly CancellationTokenSource stop = new();
     private readonly ParentSet parents;
     private readonly UpstreamJudge judge;
     private readonly HttpMessageInvoker http;
@@ -41,6 +50,19 @@ internal sealed class Upstream
         }
     }
 
+    /// <summary>Another parent than this one is up.</summary>
+    public bool HasOther(Parent parent) => parents.All.Any(other => other != parent && other.IsUp);
+
+    /// <summary>Ends the waiting for parents that others were faster than.</summary>
+    public async Task StopAsync()
+    {
+        Task[] waiting;
+        await stop.CancelAsync();
+        lock (gate)
+            waiting = [.. judging];
+        await Task.WhenAll(waiting);
+    }
+
     /// <summary>A parent's answer broke off.</summary>
     public void Failed(Parent parent, Exception fault)
     {
@@ -55,7 +77,9 @@ internal sealed class Upstream
         UpstreamAttempt? spare = null;
         for (var i = 0; i < order.Length && !token.IsCancellationRequested && (spare is null || order[i].IsUp); i++)
         {
-            var second = !request.MayBeHeld && options.HedgeAfter > TimeSpan.Zero && i + 1 < order.Length && order[i + 1].IsUp ? order[i + 1] : null;
+            if (order[i] == request.Besides)
+                continue;
+            var second = i + 1 < order.Length && order[i + 1].IsUp && order[i + 1] != request.Besides ? order[i + 1] : null;
             if (await AskAsync(order[i], second, request, token) is not { } answered)
                 continue;
             if (answered.Worth == UpstreamWorth.Useful)
@@ -82,9 +106,9 @@ internal sealed class Upstream
     {
         var attempt = new UpstreamAttempt(first, request.AnswerWithin, time, token);
         var asking = TryAsync(attempt, request, token);
-        if (second is not null)
+        if (second is not null && request.HedgeAfter is { } patience)
         {
-            await ((Task)asking).WaitAsync(options.HedgeAfter, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)asking).WaitAsync(patience, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (!asking.IsCompleted)
                 return await HedgeAsync(attempt, asking, second, request, token);
         }
@@ -95,11 +119,13 @@ internal sealed class Upstream
     private async Task<UpstreamAttempt?> HedgeAsync(
         UpstreamAttempt slow, Task slowAsking, Parent second, UpstreamRequest request, CancellationToken token)
     {
-        RelayMetrics.CountUpstream("hedged");
+        RelayMetrics.CountUpstream(request.MayBeHeld ? "overdue" : "hedged");
         var other = new UpstreamAttempt(second, request.AnswerWithin, time, token);
         var otherAsking = TryAsync(other, request, token);
         var isSlowFirst = await Task.WhenAny(slowAsking, otherAsking) == slowAsking;
         var (winner, loser) = isSlowFirst ? (slow, other) : (other, slow);
+        if (!isSlowFirst && other.Worth == UpstreamWorth.Useful && request.MayBeHeld && TryJudge(slow, slowAsking, request))
+            return other;
         if (winner.Worth == UpstreamWorth.Useful)
             loser.Outrun();
         await Task.WhenAll(slowAsking, otherAsking);
@@ -107,6 +133,37 @@ internal sealed class Upstream
             (winner, loser) = (loser, winner);
         loser.Dispose();
         return Used(winner);
+    }
+
+    /// <summary>
+    /// Whether another one had what is due, or it has only just come and both have it. From now on the group asks the other one; this one
+    /// gets a moment to answer as well, and then it was not its fault.
+    /// </summary>
+    private bool TryJudge(UpstreamAttempt late, Task asking, UpstreamRequest request)
+    {
+        lock (gate)
+        {
+            if (judging.Count >= MaxJudging)
+                judging.RemoveWhere(task => task.IsCompleted);
+            if (judging.Count >= MaxJudging || stop.IsCancellationRequested)
+                return false;
+            var group = Rendezvous.Hash(RelayPath.GroupOf(request.Path));
+            late.Parent.Doubt(group);
+            judging.Add(JudgeAsync(late, asking, group));
+            return true;
+        }
+    }
+
+    private async Task JudgeAsync(UpstreamAttempt late, Task asking, ulong group)
+    {
+        late.OutrunBut(options.HedgeAfter);
+        await using (stop.Token.UnsafeRegister(static state => ((UpstreamAttempt)state!).Outrun(), late))
+            await asking;
+        if (late.Answer is not null)
+            late.Parent.Trust(group);
+        else
+            RelayMetrics.CountUpstream("doubted");
+        late.Dispose();
     }
 
     private static UpstreamAttempt? Used(UpstreamAttempt attempt)

@@ -42,6 +42,13 @@ internal sealed class UpstreamAttempt : IDisposable
         limit.Cancel();
     }
 
+    /// <summary>The same, but it may still answer within a while.</summary>
+    public void OutrunBut(TimeSpan within)
+    {
+        IsOutrun = true;
+        limit.CancelAfter(within);
+    }
+
     /// <summary>Gives it time from now on.</summary>
     public void Extend(TimeSpan within) => limit.CancelAfter(within);
 

@@ -1,0 +1,207 @@
+using System.Text;
+using Millrace.Delivery.Relay;
+
+namespace Millrace.Delivery.Tests.Relay;
+
+/// <summary>
+/// What is due and does not come is asked of the next parent as well: by when parts came so far, and only then. The parts of these
+/// playlists last half a second; the relay waits a tenth more.
+/// </summary>
+public sealed class OverdueTests
+{
+    private const string Live = TestRelay.Base + "live.m3u8";
+    private static readonly TimeSpan Part = TimeSpan.FromSeconds(0.5);
+
+    [Fact]
+    public async Task Parent_ThatFallsSilent_IsLeftBeforeAPartIsOver()
+    {
+        await using var relay = Relay();
+        var first = await WatchAsync(relay);
+        var (playlist, part) = (await NextAsync(relay, 2, 0), await HintAsync(relay, 2, 0));
+        Assert.Equal((first, first), (playlist.Host, part.Host));
+        var viewer = relay.Get(Live, "?_HLS_msn=7&_HLS_part=2");
+        var began = relay.Time.GetTimestamp();
+        await relay.AdvanceUntilAsync(() => Count(relay) == 5, TimeSpan.FromSeconds(0.9));
+        Assert.InRange(relay.Time.GetElapsedTime(began), Part, 1.5 * Part);
+
+        // The other one has both: they are passed on, and everything that follows is asked of it alone.
+        var (other, otherPart) = (await NextAsync(relay, 2, 1), await HintAsync(relay, 2, 1));
+        Assert.NotEqual(first, other.Host);
+        other.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        otherPart.Respond(200, "part", TestRelay.Immutable);
+        Assert.Equal(TestRelay.Playlist(7, 3), Encoding.UTF8.GetString(await viewer.BodyAsync()));
+        Assert.Equal("part", (await relay.TextAsync(TestRelay.Base + "7.2.m4s")).Text);
+        var after = await NextAsync(relay, 3, 0);
+        Assert.Equal((other.Host, other.Host), (after.Host, (await HintAsync(relay, 3, 0)).Host));
+
+        // The silent one is waited for a moment longer, and then no more.
+        Assert.False(playlist.Cancelled.IsCancellationRequested);
+        await relay.AdvanceUntilAsync(() => playlist.Cancelled.IsCancellationRequested && part.Cancelled.IsCancellationRequested, TimeSpan.FromSeconds(0.2));
+        Assert.All(relay.Node.Parents.All, parent => Assert.True(parent.IsUp));
+        // Another broadcast has nothing to do with it.
+        Assert.True(relay.Node.Parents.All.Single(parent => parent.Address.Host == first).Takes(Rendezvous.Hash("/b/other")));
+    }
+
+    [Fact]
+    public async Task Publisher_ThatIsLateByLessThanTheMargin_CostsNoSecondRequest()
+    {
+        await using var relay = Relay();
+        await WatchAsync(relay);
+        for (var part = 2; part < 12; part++)
+        {
+            var (viewer, reload) = (relay.Get(TestRelay.Base + $"7.{part}.m4s"), relay.Get(Live, $"?_HLS_msn=7&_HLS_part={part}"));
+            var (playlist, hinted) = (await NextAsync(relay, part, 0), await HintAsync(relay, part, 0));
+            relay.Time.Advance(Part + TimeSpan.FromMilliseconds(part % 2 == 0 ? 90 : 0));
+            hinted.Respond(200, "part", TestRelay.Immutable);
+            await viewer.BodyAsync();
+            playlist.Respond(200, TestRelay.Playlist(7, part + 1), "public, max-age=12");
+            await reload.BodyAsync();
+        }
+        await NextAsync(relay, 12, 0);
+        Assert.All(relay.Parents.Requests.GroupBy(request => request.Target), same => Assert.Single(same));
+        Assert.Single(relay.Parents.Requests.DistinctBy(request => request.Host));
+    }
+
+    [Fact]
+    public async Task Publisher_WhosePartsComeUnevenly_IsWaitedForLonger()
+    {
+        await using var relay = Relay(options => options.HedgeAfter = TimeSpan.FromSeconds(0.2));
+        await WatchAsync(relay, takesParts: false);
+        // Parts that are 0.15 s late, and the next ones in time: 0.15 s more are waited, a little less after each that is in time.
+        var uneven = await NextAsync(relay, 2, 0);
+        relay.Time.Advance(Part + TimeSpan.FromMilliseconds(150));
+        uneven.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        var late = await NextAsync(relay, 3, 0);
+        relay.Time.Advance(Part + TimeSpan.FromMilliseconds(340));
+        late.Respond(200, TestRelay.Playlist(7, 4), "public, max-age=12");
+        await NextAsync(relay, 4, 0);
+        Assert.Single(relay.Parents.Requests.DistinctBy(request => request.Host));
+    }
+
+    [Fact]
+    public async Task Publisher_ThatStalls_CostsOneMoreRequestForEachObjectAndMovesNothing()
+    {
+        await using var relay = Relay();
+        var first = await WatchAsync(relay);
+        var (playlist, part) = (await NextAsync(relay, 2, 0), await HintAsync(relay, 2, 0));
+        await relay.AdvanceUntilAsync(() => Count(relay) == 5, TimeSpan.FromSeconds(0.9));
+        for (var i = 0; i < 30; i++)
+        {
+            relay.Time.Advance(TimeSpan.FromSeconds(0.1));
+            await Task.Yield();
+        }
+        Assert.Equal(5, Count(relay));
+        var (other, otherPart) = (await NextAsync(relay, 2, 1), await HintAsync(relay, 2, 1));
+        // It goes on, both parents hear of it, and the other one is a little faster.
+        otherPart.Respond(200, "part", TestRelay.Immutable);
+        other.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        var group = Rendezvous.Hash(RelayPath.GroupOf(Live));
+        var parent = relay.Node.Parents.All.Single(parent => parent.Address.Host == first);
+        await TestRelay.UntilAsync(() => !parent.Takes(group));
+        playlist.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        part.Respond(200, "part", TestRelay.Immutable);
+        await TestRelay.UntilAsync(() => parent.Takes(group));
+    }
+
+    [Fact]
+    public async Task Body_ThatStopsInTheMiddle_GoesOnAtTheParentThatHasMore()
+    {
+        await using var relay = Relay();
+        await WatchAsync(relay, takesParts: false);
+        var viewer = relay.Get(TestRelay.Base + "6.m4s");
+        var first = await RequestAsync(relay, "6.m4s", 0);
+        var stopped = first.Begin(TestRelay.Immutable, ("ETag", "\"1\""), ("Content-Length", "40000"));
+        await stopped.WriteAsync(Bytes(0, 20_000), TestContext.Current.CancellationToken);
+        Assert.Equal(Bytes(0, 20_000), await viewer.ReadAsync(20_000));
+        await relay.AdvanceUntilAsync(() => Count(relay, "6.m4s") == 2, TimeSpan.FromSeconds(0.3));
+        var second = await RequestAsync(relay, "6.m4s", 1);
+        Assert.NotEqual(first.Host, second.Host);
+        second.Respond(200, Bytes(0, 40_000), TestRelay.Immutable, ("ETag", "\"1\""));
+        Assert.Equal(Bytes(20_000, 20_000), await viewer.BodyAsync());
+        Assert.False(viewer.WasAborted);
+        await relay.Parents.UntilAsync(() => first.Cancelled.IsCancellationRequested);
+        Assert.Equal(second.Host, relay.Node.Parents.Order(RelayPath.GroupOf(Live))[0].Address.Host);
+        Assert.Equal(Encoding.Latin1.GetString(Bytes(0, 40_000)).Length, (await relay.Get(TestRelay.Base + "6.m4s").BodyAsync()).Length);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task RunningSegment_WhosePublisherStalls_GoesOnWhereItWas(bool hasOther)
+    {
+        await using var relay = Relay();
+        await WatchAsync(relay, takesParts: false);
+        var viewer = relay.Get(TestRelay.Base + "7.m4s");
+        var first = await RequestAsync(relay, "7.m4s", 0);
+        var running = first.Begin(TestRelay.Immutable, ("ETag", "\"1\""));
+        await running.WriteAsync(Bytes(0, 20_000), TestContext.Current.CancellationToken);
+        await viewer.ReadAsync(20_000);
+        await relay.AdvanceUntilAsync(() => Count(relay, "7.m4s") == 2, TimeSpan.FromSeconds(0.8));
+        var second = await RequestAsync(relay, "7.m4s", 1);
+        if (hasOther)
+            await second.Begin(TestRelay.Immutable, ("ETag", "\"1\"")).WriteAsync(Bytes(0, 20_000), TestContext.Current.CancellationToken);
+        else
+            second.Respond(404, "", "no-store");
+        await running.WriteAsync(Bytes(20_000, 20_000), TestContext.Current.CancellationToken);
+        await running.CompleteAsync();
+        Assert.Equal(Bytes(20_000, 20_000), await viewer.BodyAsync());
+        await relay.Parents.UntilAsync(() => !hasOther || second.Cancelled.IsCancellationRequested);
+        Assert.Equal(2, Count(relay, "7.m4s"));
+        Assert.Equal(first.Host, relay.Node.Parents.Order(RelayPath.GroupOf(Live))[0].Address.Host);
+    }
+
+    [Fact]
+    public void DoubtedGroups_AreBoundedAndForgotten()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        var doubted = new DoubtedGroups(time);
+        for (var group = 0UL; group < 2000; group++)
+            doubted.Add(group);
+        Assert.True(doubted.Contains(1023) && !doubted.Contains(1024));
+        time.Advance(DoubtedGroups.Lasts);
+        Assert.False(doubted.Contains(0));
+        doubted.Add(5000);
+        Assert.True(doubted.Contains(5000));
+    }
+
+    private static TestRelay Relay(Action<RelayOptions>? change = null) => new(
+        options =>
+        {
+            options.HedgeAfter = TimeSpan.FromSeconds(0.1);
+            change?.Invoke(options);
+        },
+        parents: 2);
+
+    /// <summary>A viewer has the version with two parts, and the next one is asked for ahead; which parent is asked.</summary>
+    private static async Task<string> WatchAsync(TestRelay relay, bool takesParts = true)
+    {
+        var viewer = relay.TextAsync(Live, "?_HLS_msn=7&_HLS_part=1");
+        var asked = await NextAsync(relay, 1, 0);
+        asked.Respond(200, TestRelay.Playlist(7, 2), "public, max-age=12");
+        await viewer;
+        await NextAsync(relay, 2, 0);
+        if (takesParts)
+        {
+            // Whoever takes the hinted part has the next ones asked for ahead.
+            var part = relay.Get(TestRelay.Base + "7.2.m4s");
+            await HintAsync(relay, 2, 0);
+            Assert.False(part.Done.IsCompleted);
+        }
+        return asked.Host;
+    }
+
+    private static Task<ParentRequest> NextAsync(TestRelay relay, int part, int index) => RequestAsync(relay, $"live.m3u8?_HLS_msn=7&_HLS_part={part}", index);
+
+    private static Task<ParentRequest> HintAsync(TestRelay relay, int part, int index) => RequestAsync(relay, $"7.{part}.m4s", index);
+
+    private static int Count(TestRelay relay, string? name = null) =>
+        relay.Parents.Requests.Count(request => name is null || request.Target == TestRelay.Base + name);
+
+    private static async Task<ParentRequest> RequestAsync(TestRelay relay, string name, int index)
+    {
+        await relay.Parents.UntilAsync(() => Count(relay, name) > index);
+        return relay.Parents.Requests.Where(request => request.Target == TestRelay.Base + name).ElementAt(index);
+    }
+
+    private static byte[] Bytes(int from, int count) => [.. Enumerable.Range(from, count).Select(index => (byte)(index * 7))];
+}
