@@ -95,6 +95,9 @@ internal static partial class Log
     [LoggerMessage(8202, LogLevel.Information, "The parent {Parent} is back")]
     public static partial void ParentUp(this ILogger logger, string parent);
 
+    [LoggerMessage(8207, LogLevel.Error, "The parent {Parent} has this node among its own parents; it is asked for nothing until it has not (Relay:Parents)")]
+    public static partial void ParentLoops(this ILogger logger, string parent);
+
     [LoggerMessage(8203, LogLevel.Error, "A fetch of {Path} ended in a fault of ours")]
     public static partial void FetchFault(this ILogger logger, string path, Exception fault);
 

@@ -21,6 +21,7 @@ internal sealed class Parent
     private CancellationTokenSource whileUp = new();
     private int failures;
     private bool isCutOff;
+    private bool isLooping;
     private long? upSince;
     private long lastUsed;
 
@@ -51,6 +52,12 @@ internal sealed class Parent
                 return !IsUp || isCutOff || failures >= MaxFailures;
         }
     }
+
+    /// <summary>This node stands above it: it is asked for nothing, not even as the last one.</summary>
+    public bool IsLooping => Volatile.Read(ref isLooping);
+
+    /// <summary>Who stands above this node through it, itself included, as it said the last time.</summary>
+    public IReadOnlyList<(string Name, int Distance)> Above { get; set; } = [];
 
     /// <summary>Cancelled when it goes down.</summary>
     public CancellationToken WhileUp
@@ -110,6 +117,7 @@ internal sealed class Parent
             failures = 0;
             // What it keeps it can answer though it is cut off.
             isCutOff &= !isProbe;
+            isLooping &= !isProbe;
             // A late answer to an old request is no proof of life; a probe's is.
             if (IsUp || !isProbe)
                 return false;
@@ -142,12 +150,27 @@ internal sealed class Parent
     /// <param name="hasOther">Another one is up; without, it is kept: it has still what it keeps.</param>
     public bool CutOff(bool hasOther)
     {
-        CancellationTokenSource ended;
         lock (gate)
         {
             failures = 0;
             isCutOff = true;
-            if (!IsUp || !hasOther)
+        }
+        return hasOther && GoDown();
+    }
+
+    /// <summary>It says that this node stands above it. True when that took it down.</summary>
+    public bool Loop()
+    {
+        Volatile.Write(ref isLooping, true);
+        return GoDown();
+    }
+
+    private bool GoDown()
+    {
+        CancellationTokenSource ended;
+        lock (gate)
+        {
+            if (!IsUp)
                 return false;
             IsUp = false;
             ended = whileUp;

@@ -16,18 +16,18 @@ internal sealed class ParentProbe : IAsyncDisposable
     private readonly HttpMessageInvoker http;
     private readonly RelayOptions options;
     private readonly TimeProvider time;
-    private readonly string loopToken;
+    private readonly LoopGuard loops;
     private readonly CancellationTokenSource stop = new();
     private readonly HashSet<Task> asking = [];
     private Task running = Task.CompletedTask;
 
-    public ParentProbe(ParentSet parents, HttpMessageInvoker http, RelayOptions options, TimeProvider time, string loopToken)
+    public ParentProbe(ParentSet parents, HttpMessageInvoker http, RelayOptions options, TimeProvider time, LoopGuard loops)
     {
         this.parents = parents;
         this.http = http;
         this.options = options;
         this.time = time;
-        this.loopToken = loopToken;
+        this.loops = loops;
     }
 
     public void Start() => running = RunAsync();
@@ -70,11 +70,14 @@ internal sealed class ParentProbe : IAsyncDisposable
     {
         using var limit = new LinkedLimit(options.ProbeTimeout, time, stop.Token);
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(parent.Address, "/health/ready"));
-        request.Headers.TryAddWithoutValidation("CDN-Loop", loopToken);
+        request.Headers.TryAddWithoutValidation("CDN-Loop", loops.Token);
         try
         {
             using var answer = await http.SendAsync(request, limit.Token);
-            if (!answer.IsSuccessStatusCode)
+            parent.Above = LoopGuard.Read(answer.Headers.NonValidated.TryGetValues(RelayNode.AboveHeader, out var above) ? above.ToString() : null);
+            if (parent.Above.Any(node => node.Name == loops.Name))
+                parents.Loop(parent);
+            else if (!answer.IsSuccessStatusCode)
                 parents.Fail(parent, isCertain: true, $"its health is {(int)answer.StatusCode}");
             else if (await IsCutOffAsync(answer, limit.Token))
                 parents.CutOff(parent);

@@ -21,12 +21,12 @@ internal sealed class ParentSet
 
     /// <summary>
     /// In which order to ask for a group's objects: those that take it, best score first; then those that are up but
-    /// not yet back in full; then, as there is nothing to lose, those that are down.
+    /// not yet back in full; then, as there is nothing to lose, those that are down. Those that this node stands above are left out.
     /// </summary>
     public Parent[] Order(ReadOnlySpan<char> group)
     {
         var key = Rendezvous.Hash(group);
-        var order = (Parent[])parents.Clone();
+        var order = Array.FindAll(parents, parent => !parent.IsLooping);
         var ranks = new (int Class, ulong Score)[order.Length];
         for (var i = 0; i < order.Length; i++)
             ranks[i] = (order[i].Takes(key) ? 0 : order[i].IsUp ? 1 : 2, ~Rendezvous.Score(order[i].Hash, key));
@@ -65,6 +65,16 @@ internal sealed class ParentSet
     {
         if (parent.CutOff(HasOther(parent)))
             WentDown(parent, "none of its parents answers");
+    }
+
+    /// <summary>A parent has this node above it: whoever asks it asks itself.</summary>
+    public void Loop(Parent parent)
+    {
+        var isKnown = parent.IsLooping;
+        if (parent.Loop())
+            RelayMetrics.AddParents(-1, 1);
+        if (!isKnown)
+            logger.ParentLoops(parent.Address.Authority);
     }
 
     private bool HasOther(Parent parent) => parents.Any(other => other != parent && other.IsUp);

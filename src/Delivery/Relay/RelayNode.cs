@@ -11,6 +11,9 @@ public sealed class RelayNode : IAsyncDisposable
     /// </summary>
     public const string CutOffHealth = "ok\nno parent answers\n";
 
+    /// <summary>The header of <c>/health/ready</c> in which relays below find who stands above them (<see cref="Above"/>).</summary>
+    public const string AboveHeader = "Millrace-Above";
+
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
     private readonly HttpMessageInvoker http;
@@ -47,11 +50,14 @@ public sealed class RelayNode : IAsyncDisposable
         Cache.Fetch = new RelayFetcher(Cache, upstream, Directories, Memory, disk, Loops, options, time, logger).RunAsync;
         Directories.Follow = new LiveFollower(Cache, time).RunAsync;
         Status = new CacheStatus(options.Name);
-        probe = new ParentProbe(Parents, http, options, time, Loops.Token);
+        probe = new ParentProbe(Parents, http, options, time, Loops);
     }
 
     /// <summary>None of the parents answers, or has itself a parent that does.</summary>
     public bool IsCutOff => Parents.All.All(parent => parent.IsFailing);
+
+    /// <summary>This node and those above it, so that one of them that has it for a parent notices.</summary>
+    public string Above => Loops.Above(Parents.All);
 
     /// <summary>How parents are asked; disposed with the node.</summary>
     internal HttpMessageInvoker Http => http;

@@ -42,7 +42,7 @@ internal sealed class Upstream
             if (await AskAllAsync(request, token) is { } answered)
                 return answered;
             var left = request.KeepTrying - time.GetElapsedTime(began);
-            if (left <= TimeSpan.Zero || token.IsCancellationRequested)
+            if (left <= TimeSpan.Zero || token.IsCancellationRequested || parents.All.All(parent => parent.IsLooping))
                 return null;
             // Some parent may say that it has no answer and be well by itself: not faster than its health can change.
             var most = parents.All.Any(parent => parent.IsUp) ? Least(options.ProbeInterval, left) : left;

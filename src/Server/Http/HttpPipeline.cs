@@ -36,10 +36,14 @@ internal static class HttpPipeline
         var pushed = app.Services.GetService<PushedBroadcasts>();
         var node = app.Services.GetService<RelayNode>();
         app.MapGet("/health/ready", context =>
-            drain.IsDraining ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "draining\n")
-            : app.Lifetime.ApplicationStopping.IsCancellationRequested ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
-            : pushed?.IsCatchingUp == true ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "catching up\n")
-            : TextAsync(context, StatusCodes.Status200OK, (node?.IsCutOff == true ? RelayNode.CutOffHealth : "ok\n") + Notes(context)));
+        {
+            if (node is not null)
+                context.Response.Headers[RelayNode.AboveHeader] = node.Above;
+            return drain.IsDraining ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "draining\n")
+                : app.Lifetime.ApplicationStopping.IsCancellationRequested ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping\n")
+                : pushed?.IsCatchingUp == true ? TextAsync(context, StatusCodes.Status503ServiceUnavailable, "catching up\n")
+                : TextAsync(context, StatusCodes.Status200OK, (node?.IsCutOff == true ? RelayNode.CutOffHealth : "ok\n") + Notes(context));
+        });
         var purges = app.Services.GetRequiredService<PurgeEndpoint>();
         app.MapPost("/internal/purge", purges.PurgeAsync);
         app.MapGet("/internal/purges", purges.TellAsync);

@@ -304,9 +304,62 @@ public sealed class ParentTests
         Assert.StartsWith("other; x=1, millrace-", loop, StringComparison.Ordinal);
         var (back, _) = await relay.TextAsync("/live/studio/main.m3u8", change: request => request.Headers["CDN-Loop"] = loop);
         Assert.Equal(508, back.StatusCode);
-        var (deep, _) = await relay.TextAsync("/live/studio/main.m3u8", change: request => request.Headers["CDN-Loop"] = "a, b, c, d, e, f, g, h");
-        Assert.Equal(508, deep.StatusCode);
         asking.Abort();
         await asking.Done;
+    }
+
+    [Fact]
+    public async Task Hops_ThatAnybodyMadeUp_AreHandedOnSoThatNoTierAboveRefusesThem()
+    {
+        await using var relay = new TestRelay();
+        relay.Answer("text", "public, max-age=1");
+        var hops = Enumerable.Range(0, 900).Select(index => $"hop{index}").Append(new string('x', 2000));
+        var (answer, _) = await relay.TextAsync("/live/studio/main.m3u8", change: request => request.Headers["CDN-Loop"] = string.Join(",", hops));
+        Assert.Equal(200, answer.StatusCode);
+        Assert.Matches("^hop892, hop893, hop894, hop895, hop896, hop897, hop898, hop899, millrace-[0-9a-f]{16}$", relay.Parents.Requests[0].Headers["CDN-Loop"]);
+    }
+
+    [Fact]
+    public async Task Parent_ThatHasThisNodeAboveIt_IsAskedForNothing()
+    {
+        await using var relay = new TestRelay(parents: 2);
+        relay.Node.Start();
+        var viewer = relay.Get(TestRelay.Base + "live.m3u8", Blocking);
+        var held = await relay.Parents.RequestAsync(0);
+        relay.Parents.Above[held.Host] = $"00ff;0, {relay.Node.Loops.Name};3";
+        await relay.AdvanceUntilAsync(() => relay.Parents.Requests.Count == 2, TimeSpan.FromSeconds(0.5));
+        Assert.True(held.Cancelled.IsCancellationRequested);
+        var other = await relay.Parents.RequestAsync(1);
+        Assert.NotEqual(held.Host, other.Host);
+        Assert.StartsWith($"{relay.Node.Loops.Name};0, 00ff;1", relay.Node.Above, StringComparison.Ordinal);
+
+        // The other one as well: there is nothing to wait for.
+        relay.Parents.Above[other.Host] = $"{relay.Node.Loops.Name};1";
+        await relay.AdvanceUntilAsync(() => viewer.Done.IsCompleted, TimeSpan.FromSeconds(0.5));
+        Assert.Equal(504, viewer.Response.StatusCode);
+        Assert.Equal(504, (await relay.TextAsync(TestRelay.Base + "dvr.m3u8")).Response.StatusCode);
+        Assert.Equal(2, relay.Parents.Requests.Count);
+
+        // Its parents are others now: it is taken back.
+        relay.Parents.Above[held.Host] = "00ff;0";
+        await relay.AdvanceUntilAsync(() => relay.Node.Parents.All.Any(parent => parent.IsUp), TimeSpan.FromSeconds(0.5));
+    }
+
+    [Fact]
+    public void Above_OfNodesThatAreGone_DiesOutInALoop()
+    {
+        var (a, b) = (new LoopGuard(), new LoopGuard());
+        var (asA, asB) = (Of(), Of());
+        asB.Above = LoopGuard.Read("dead;0, " + string.Join(',', Enumerable.Range(0, 500).Select(index => $"{index:x8};1")) + ",nonsense;1,x");
+        Assert.True(asB.Above.Count <= 64);
+        for (var round = 0; round < LoopGuard.MaxHops; round++)
+        {
+            asA.Above = LoopGuard.Read(a.Above([asB]));
+            asB.Above = LoopGuard.Read(b.Above([asA]));
+            Assert.Contains((a.Name, 1), asB.Above);
+        }
+        Assert.Equal([(a.Name, 0), (b.Name, 1)], asA.Above);
+
+        static Parent Of() => new(new Uri("http://a:1"), TimeProvider.System, TimeSpan.Zero);
     }
 }

@@ -30,6 +30,9 @@ internal sealed class ScriptedParents : HttpMessageHandler
     /// <summary>Answers that need no script; null leaves a request to the test.</summary>
     public Func<ParentRequest, bool>? Automatic { get; set; }
 
+    /// <summary>Who stands above, as a host's health tells it.</summary>
+    public ConcurrentDictionary<string, string> Above { get; } = new();
+
     /// <summary>Health questions so far.</summary>
     public int Probes { get; private set; }
 
@@ -107,7 +110,10 @@ internal sealed class ScriptedParents : HttpMessageHandler
         {
             if (silent.ContainsKey(host))
                 await Task.Delay(Timeout.Infinite, cancellationToken);
-            return new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(cutOff.ContainsKey(host) ? "ok\nno parent answers\nstorage: a note\n" : "ok\n") };
+            var healthy = new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent(cutOff.ContainsKey(host) ? "ok\nno parent answers\nstorage: a note\n" : "ok\n") };
+            if (Above.TryGetValue(host, out var above))
+                healthy.Headers.TryAddWithoutValidation("Millrace-Above", above);
+            return healthy;
         }
         var asked = new ParentRequest(request, Changed, cancellationToken);
         lock (gate)
