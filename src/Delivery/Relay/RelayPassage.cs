@@ -57,6 +57,7 @@ internal sealed class RelayPassage
             response.Headers.ETag = default;
             response.Headers.ContentType = default;
             response.ContentLength = 0;
+            response.Headers.RetryAfter = attempt?.Answer!.Headers.RetryAfter?.ToString();
             response.Headers.ContentRange = attempt?.Answer!.Content.Headers.ContentRange?.ToString();
             return;
         }

@@ -30,7 +30,7 @@ internal sealed class Upstream
     }
 
     /// <summary>
-    /// The first useful answer, its body not yet read, or the last resort when no parent that is up has one; the caller disposes
+    /// The first useful answer, its body not yet read, or the best other one when no parent that is up has one; the caller disposes
     /// it. Null when no parent gave one within the time, or <paramref name="token"/> was cancelled.
     /// </summary>
     public async Task<UpstreamAttempt?> SendAsync(UpstreamRequest request, CancellationToken token)
@@ -70,7 +70,7 @@ internal sealed class Upstream
         parents.Fail(parent, isCertain: false, UpstreamFault.Words(fault));
     }
 
-    /// <summary>Asks one parent after the other; the first last resort waits for what the others that are up have.</summary>
+    /// <summary>Asks one parent after the other; an answer that is not useful waits for what the others that are up have.</summary>
     private async Task<UpstreamAttempt?> AskAllAsync(UpstreamRequest request, CancellationToken token)
     {
         var order = parents.Order(RelayPath.GroupOf(request.Path));
@@ -80,18 +80,19 @@ internal sealed class Upstream
             if (order[i] == request.Besides)
                 continue;
             var second = i + 1 < order.Length && order[i + 1].IsUp && order[i + 1] != request.Besides ? order[i + 1] : null;
-            if (await AskAsync(order[i], second, request, token) is not { } answered)
+            var answered = await AskAsync(order[i], second, request, token);
+            if (answered is null)
                 continue;
             if (answered.Worth == UpstreamWorth.Useful)
             {
                 spare?.Dispose();
                 return answered;
             }
-            if (spare is null)
-                // Who reads it gives it time again.
-                (spare = answered).Extend(Timeout.InfiniteTimeSpan);
-            else
-                answered.Dispose();
+            if (answered.Worth > (spare?.Worth ?? UpstreamWorth.None))
+                (spare, answered) = (answered, spare);
+            answered?.Dispose();
+            // Who reads it gives it time again.
+            spare!.Extend(Timeout.InfiniteTimeSpan);
         }
         if (spare is { Token.IsCancellationRequested: true })
         {

@@ -5,6 +5,8 @@ internal enum UpstreamWorth
 {
     /// <summary>Nothing: the next parent is asked.</summary>
     None,
+    /// <summary>A refusal for now, with the time after which to ask again: it is the answer when no other parent that is up has any.</summary>
+    Busy,
     /// <summary>It is used when no other parent that is up has a better one.</summary>
     LastResort,
     /// <summary>It is the answer.</summary>
@@ -20,14 +22,15 @@ internal sealed class UpstreamJudge(RecentPurges purges)
     /// <param name="answer">Its head.</param>
     public UpstreamWorth WorthOf(string path, HttpResponseMessage answer)
     {
-        // 1. 502, 504, 508 and a 503 with Retry-After: that node has no answer, another one may. A plain 503 is the origin's
-        //    word on a request that it held in vain, and would be the same elsewhere.
+        // 1. 502, 504, 508: that node has no answer, another one may. A 503 with Retry-After: the same, and whoever asks it again
+        //    before that time makes it worse. A plain 503 is the origin's word on a request that it held in vain, and would be the
+        //    same elsewhere.
         switch ((int)answer.StatusCode)
         {
             case 502 or 504 or 508:
                 return UpstreamWorth.None;
             case 503:
-                return answer.Headers.RetryAfter is null ? UpstreamWorth.Useful : UpstreamWorth.None;
+                return answer.Headers.RetryAfter is null ? UpstreamWorth.Useful : UpstreamWorth.Busy;
             case >= 400:
                 return UpstreamWorth.Useful;
         }

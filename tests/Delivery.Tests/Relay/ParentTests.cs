@@ -101,6 +101,28 @@ public sealed class ParentTests
         Assert.Equal(count + 1, relay.Parents.Requests.Count);
     }
 
+    [Theory]
+    [InlineData(200, 200, null)]
+    [InlineData(504, 503, "7")]
+    public async Task Parent_ThatIsBusy_IsNotAskedAgainAndItsWordIsPassedOn(int other, int status, string? retryAfter)
+    {
+        await using var relay = new TestRelay(parents: 2);
+        var first = relay.Node.Parents.Order("/live/studio")[0].Address.Host;
+        relay.Parents.Automatic = request =>
+        {
+            if (request.Host == first)
+                request.Respond(503, "busy", "no-store", ("Retry-After", "7"));
+            else
+                request.Respond(other, "text", "public, max-age=1");
+            return true;
+        };
+        // The clock stands still: nothing is tried a second time.
+        var (answer, _) = await relay.TextAsync("/live/studio/main.m3u8");
+        Assert.Equal((status, retryAfter), (answer.StatusCode, answer.Headers.RetryAfter.FirstOrDefault()));
+        Assert.Equal(2, relay.Parents.Requests.Count);
+        Assert.All(relay.Node.Parents.All, parent => Assert.True(parent.IsUp));
+    }
+
     [Fact]
     public async Task HeldRequest_ToAParentThatSaysItIsCutOff_Moves()
     {
