@@ -304,6 +304,9 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>Nothing of it is left in memory afterwards but what readers hold. Its files stay.</summary>
     internal void Close()
     {
+        // What could not be written of a broadcast that goes on later is not a gap for ever: whoever has it may bring it again.
+        if (!IsEnded)
+            Journal.Close();
         foreach (var rendition in Volatile.Read(ref renditions))
             rendition.Close();
         Journal.Close();

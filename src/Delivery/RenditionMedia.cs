@@ -223,6 +223,8 @@ internal sealed class RenditionMedia
         lock (gate)
         {
             isFreed = true;
+            // A file is not over because its segments are in memory as well.
+            ForgetAllBut(0);
             foreach (var segment in segments)
             {
                 if (segment.IsInMemory)

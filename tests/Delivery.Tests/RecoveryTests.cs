@@ -57,6 +57,31 @@ public sealed class RecoveryTests
     }
 
     [Theory]
+    [InlineData(DvrMode.Off, 2)]
+    [InlineData(DvrMode.Off, 40)]
+    [InlineData(DvrMode.Full, 2)]
+    [InlineData(DvrMode.Full, 40)]
+    public async Task Restart_AfterAStop_GoesOnWithAllOfIt(DvrMode mode, int segments)
+    {
+        using var node = new RecordedNode(mode);
+        var broadcast = node.Open();
+        var script = new RandomBroadcast(broadcast, node.Arena, segments);
+        script.BeginPeriod();
+        for (var i = 0; i < segments; i++)
+            script.Segment();
+        broadcast.Suspend();
+        await node.WrittenAsync(broadcast);
+
+        // The newest segments are in memory as well as in their file.
+        node.Store.Dispose();
+        using var after = node.Kill();
+        var found = after.Store.Find(broadcast.Id.Value)!;
+        Assert.Equal((false, script.Next), (found.IsEnded, after.Recovered.NextSegment));
+        RecordedNode.DemandTheSame(broadcast, found);
+        RecordedNode.DemandMedia(found, script);
+    }
+
+    [Theory]
     [InlineData(DvrMode.Off)]
     [InlineData(DvrMode.Full)]
     public async Task Restart_WithARunningSegment_GoesOnBehindAGapAndADiscontinuity(DvrMode mode)
