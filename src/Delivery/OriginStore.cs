@@ -148,19 +148,6 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     public ChannelName? FindChannel(BroadcastId id) => Find(id.Value) is { } open && FindNewest(open.Channel.Value) == open ? open.Channel : null;
 
     /// <summary>
-    /// Ends every broadcast of this node that is still on air: whoever waits for its future gets the end instead. What is pushed
-    /// here goes on without this node, and here when it is back.
-    /// </summary>
-    public void EndAll()
-    {
-        foreach (var broadcast in Broadcasts)
-        {
-            if (!broadcast.IsPushed)
-                broadcast.End();
-        }
-    }
-
-    /// <summary>
     /// Deletes an ended broadcast from memory and disk: nothing of it can be fetched when this returns. False when there is none
     /// of that id, or it is on air.
     /// </summary>
@@ -233,11 +220,10 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             Replays.Add(replay);
     }
 
-    /// <summary>Frees everything and waits a moment for the disk. Recordings stay.</summary>
+    /// <summary>Frees everything and waits a moment for the disk. Recordings stay; what has not ended goes on with the next start.</summary>
     public void Dispose()
     {
         reaper.Dispose();
-        EndAll();
         Spooler.Drain(() => broadcasts.All(entry => entry.Value.IsStored));
         foreach (var broadcast in Broadcasts)
         {

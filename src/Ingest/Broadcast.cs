@@ -47,6 +47,7 @@ public sealed class Broadcast
     private VideoFormat? lost;
     private double videoSeen = double.NaN;
     private BroadcastState state = BroadcastState.Discovering;
+    private TaskCompletionSource? tail;
     private int sessions;
     private IngestCounters past;
     private RepairCounters pastRepairs;
@@ -194,8 +195,28 @@ public sealed class Broadcast
         }
     }
 
+    /// <summary>Its publisher is let go, as the node stops; <see cref="Release"/> follows. The open segments are ended.</summary>
+    /// <returns>Ends when the encoders of further renditions have brought what was on its way through them.</returns>
+    internal Task LeaveAsync()
+    {
+        lock (gate)
+        {
+            if (session is not null)
+                Detach(session);
+            if (packager is not { HasTail: true })
+                return Task.CompletedTask;
+            tail ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return tail.Task;
+        }
+    }
+
     /// <summary>The broadcast is over. False when it was before.</summary>
-    internal bool End()
+    internal bool End() => Close(isOver: true);
+
+    /// <summary>Nothing more of the broadcast comes from here; it is not over. False when it was, or was released before.</summary>
+    internal bool Release() => Close(isOver: false);
+
+    private bool Close(bool isOver)
     {
         lock (gate)
         {
@@ -206,8 +227,10 @@ public sealed class Broadcast
             state = BroadcastState.Ended;
             ladder.Close();
             packager?.CloseDerived();
-            sink?.End();
+            if (isOver)
+                sink?.End();
             packager?.Dispose();
+            tail?.TrySetResult();
             return true;
         }
     }
@@ -519,7 +542,10 @@ public sealed class Broadcast
             ladder.Change(to, reason);
             // The tail is out, or none comes.
             if (to is TranscoderState.Ended or TranscoderState.Failed)
+            {
                 packager!.CloseDerived();
+                tail?.TrySetResult();
+            }
         }
     }
 

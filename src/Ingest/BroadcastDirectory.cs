@@ -12,6 +12,8 @@ namespace Millrace.Ingest;
 /// </remarks>
 public sealed class BroadcastDirectory : IDisposable
 {
+    private static readonly PublishRejection Stopping = new(PublishRejectionReason.ShuttingDown, "The server is stopping; try again in a moment.");
+
     private readonly Lock gate = new();
     private readonly Dictionary<ChannelName, Entry> entries = [];
     private readonly Dictionary<ChannelName, Task> preparing = [];
@@ -129,7 +131,7 @@ public sealed class BroadcastDirectory : IDisposable
         lock (gate)
         {
             if (stopped)
-                return (null, new PublishRejection(PublishRejectionReason.ShuttingDown, "The server is stopping; try again in a moment."));
+                return (null, Stopping);
             if (entries.TryGetValue(channel, out var entry) && entry.Broadcast.Session is { } current)
             {
                 var silent = now.UtcTicks - current.LastReceivedAt;
@@ -166,21 +168,67 @@ public sealed class BroadcastDirectory : IDisposable
         return true;
     }
 
-    /// <summary>Ends all broadcasts: every open segment is closed and every playlist says so. No publisher is let in afterwards.</summary>
+    /// <summary>
+    /// No publisher is let in any more, those that are here are told and closed, and every open segment is ended. What comes next of
+    /// the broadcasts is <see cref="IngestOptions.OnStop"/>; where they wait, their encoders have <paramref name="patience"/> for what
+    /// is on its way through them.
+    /// </summary>
+    public async Task StopAsync(TimeSpan patience)
+    {
+        List<Entry> all;
+        lock (gate)
+        {
+            stopped = true;
+            all = [.. entries.Values];
+        }
+        await stop.CancelAsync().ConfigureAwait(false);
+        if (Waits)
+            await Task.WhenAll(all.Select(Leave)).WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Dispose();
+    }
+
+    /// <summary>As <see cref="StopAsync"/>, without waiting for encoders. A second call does nothing.</summary>
     public void Dispose()
     {
         List<Entry> all;
         lock (gate)
         {
-            if (stopped)
-                return;
             stopped = true;
             all = [.. entries.Values];
             entries.Clear();
         }
         stop.Cancel();
         foreach (var entry in all)
-            Finish(entry, new PublishRejection(PublishRejectionReason.ShuttingDown, "The server is stopping; try again in a moment."));
+        {
+            if (Waits)
+            {
+                _ = Leave(entry);
+                if (entry.Broadcast.Release())
+                    totals.End(entry.Broadcast);
+            }
+            else
+            {
+                Finish(entry, Stopping);
+            }
+        }
+    }
+
+    // Without a grace period nobody would go on with them.
+    private bool Waits => ingest.OnStop == StopPolicy.Wait && ingest.ReconnectGrace > TimeSpan.Zero;
+
+    /// <summary>Lets a broadcast's publisher go. The task is the tail of its encoders; nobody has to await it.</summary>
+    private Task Leave(Entry entry)
+    {
+        PublishSession? session;
+        Task tail;
+        lock (gate)
+        {
+            entry.StopTimer();
+            session = entry.Broadcast.Session;
+            tail = entry.Broadcast.LeaveAsync();
+        }
+        session?.Evict(Stopping);
+        return tail;
     }
 
     /// <summary>A session's connection is gone.</summary>
@@ -231,7 +279,10 @@ public sealed class BroadcastDirectory : IDisposable
             }
         }
         // The node stops.
-        broadcast.End();
+        if (Waits)
+            broadcast.Release();
+        else
+            broadcast.End();
         totals.End(broadcast);
     }
 

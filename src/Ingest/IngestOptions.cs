@@ -20,6 +20,15 @@ public enum DuplicatePolicy
     Reject,
 }
 
+/// <summary>What becomes of what is on air when the node is stopped.</summary>
+public enum StopPolicy
+{
+    /// <summary>It waits for its publisher as after a kill.</summary>
+    Wait,
+    /// <summary>It ends: viewers are told, and it is a replay at once.</summary>
+    End,
+}
+
 /// <summary>How publishers are let in and kept (configuration section <c>Ingest</c>).</summary>
 public sealed class IngestOptions
 {
@@ -48,6 +57,13 @@ public sealed class IngestOptions
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:05:00")]
     public TimeSpan DeadAfter { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// What a stop (SIGTERM, Ctrl+C) does to broadcasts: <c>wait</c> or <c>end</c>. Default <c>wait</c>: a node is mostly stopped to be
+    /// started again, and a publisher who comes back, here or to another node, goes on with the same broadcast. <c>end</c> is for a
+    /// node that does not come back. With <see cref="ReconnectGrace"/> 0 they always end.
+    /// </summary>
+    public StopPolicy OnStop { get; set; } = StopPolicy.Wait;
 
     /// <summary>
     /// Most bits per second of one publisher, averaged over 5 s, everything counted. 100 kbit/s to 2 Gbit/s, default

@@ -31,4 +31,7 @@ internal static partial class Log
 
     [LoggerMessage(12009, LogLevel.Error, "{Channel} (broadcast {Broadcast}) cannot go on behind what origins have ({Reason}): it begins anew")]
     public static partial void NotGoneOn(this ILogger logger, string channel, string broadcast, string reason);
+
+    [LoggerMessage(12010, LogLevel.Warning, "{Origin} did not take all of {Channel} (broadcast {Broadcast}) before this node stopped: the rest is missing there")]
+    public static partial void NotBroughtOver(this ILogger logger, string origin, string channel, string broadcast);
 }

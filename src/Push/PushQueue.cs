@@ -32,6 +32,7 @@ internal sealed class PushQueue : IDisposable
     // What of it would be there after a crash of the origin.
     private PushCursor? stored;
     private bool isClosed;
+    private bool isLeaving;
     private TaskCompletionSource arrival = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public PushQueue(PushHistory history, PushOptions options, TimeProvider time)
@@ -135,8 +136,7 @@ internal sealed class PushQueue : IDisposable
             Follow(position);
             if (position.IsEnded)
             {
-                Clear();
-                isClosed = true;
+                Close();
                 return true;
             }
             var cursor = new PushCursor(position);
@@ -203,11 +203,13 @@ internal sealed class PushQueue : IDisposable
             Follow(position);
             if (position.IsEnded)
             {
-                Clear();
-                isClosed = true;
+                Close();
                 return;
             }
             Trim();
+            // What was sent has been taken.
+            if (isLeaving && SkipKnown() == entries.Count)
+                Close();
         }
     }
 
@@ -221,24 +223,47 @@ internal sealed class PushQueue : IDisposable
         }
     }
 
+    /// <summary>Nothing more will come: the newest frame is the broadcast's end, or this pusher leaves it.</summary>
+    public bool HasAll
+    {
+        get
+        {
+            lock (gate)
+                return isClosed || isLeaving || HasEndLocked;
+        }
+    }
+
     /// <summary>The newest frame is the broadcast's end.</summary>
     public bool HasEnd
     {
         get
         {
             lock (gate)
-                return isClosed || (entries.Count > 0 && entries[^1].Frame is PushEnd);
+                return isClosed || HasEndLocked;
         }
+    }
+
+    private bool HasEndLocked => entries.Count > 0 && entries[^1].Frame is PushEnd;
+
+    /// <summary>This pusher leaves the broadcast: what is here is brought to the origin, and then the queue is closed.</summary>
+    public void Leave()
+    {
+        TaskCompletionSource signal;
+        lock (gate)
+        {
+            isLeaving = true;
+            if (entries.TrueForAll(entry => known?.Check(entry.Frame) == PushStep.Known))
+                Close();
+            signal = arrival;
+        }
+        signal.TrySetResult();
     }
 
     /// <summary>Gives everything up, also what still comes.</summary>
     public void Dispose()
     {
         lock (gate)
-        {
-            Clear();
-            isClosed = true;
-        }
+            Close();
     }
 
     private (int Period, long Segment, List<PushFrame> Recap)? FindStart(bool isAnew)
@@ -386,6 +411,12 @@ internal sealed class PushQueue : IDisposable
         }
         if (!isEnded)
             dropping.Add(key);
+    }
+
+    private void Close()
+    {
+        Clear();
+        isClosed = true;
     }
 
     private void Clear()

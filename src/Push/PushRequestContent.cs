@@ -65,7 +65,7 @@ internal sealed class PushRequestContent : HttpContent
                 await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
                 onProgress();
                 var left = Span - time.GetElapsedTime(began);
-                if (left <= TimeSpan.Zero || queue.HasEnd)
+                if (left <= TimeSpan.Zero || queue.HasAll)
                     return;
                 await queue.ArrivalAsync().WaitAsync(left, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 cancellationToken.ThrowIfCancellationRequested();

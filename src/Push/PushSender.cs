@@ -22,6 +22,7 @@ internal sealed class PushSender
     private readonly string channel;
     private readonly string broadcast;
     private readonly string origin;
+    private readonly TaskCompletionSource over = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? fault;
 
     public PushSender(
@@ -46,7 +47,19 @@ internal sealed class PushSender
     /// <summary>Another pusher goes on with the broadcast; called on the sender's task, which ends then.</summary>
     public Action? TakenOver { get; init; }
 
-    /// <summary>Ends when the origin has the broadcast's end, refused it for good, or did not take the end for too long; or cancelled.</summary>
+    /// <summary>Nothing more comes: waits until the origin has what there is, at most <paramref name="patience"/>. The sender ends then.</summary>
+    public async Task LeaveAsync(TimeSpan patience, CancellationToken cancellation)
+    {
+        queue.Leave();
+        await over.Task.WaitAsync(patience, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!over.Task.IsCompleted)
+            logger.NotBroughtOver(origin, channel, broadcast);
+    }
+
+    /// <summary>
+    /// Ends when the origin has the broadcast's end, or all that there is when this node leaves, refused it for good, or did not take
+    /// the end for too long; or cancelled.
+    /// </summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         try
@@ -66,6 +79,7 @@ internal sealed class PushSender
         finally
         {
             queue.Dispose();
+            over.TrySetResult();
         }
     }
 
@@ -157,7 +171,7 @@ internal sealed class PushSender
             var next = queue.NextArrivalAsync();
             if (queue.TryStart(isAnew))
                 return true;
-            if (queue.HasEnd)
+            if (queue.HasAll)
             {
                 queue.Dispose();
                 return false;

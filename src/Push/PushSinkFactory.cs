@@ -207,9 +207,12 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         broadcasts.TryRemove(pushed);
     }
 
-    /// <summary>Waits until every origin has what was ended, at most <paramref name="patience"/>.</summary>
-    public async Task DrainAsync(TimeSpan patience, CancellationToken cancellation) =>
-        await Task.WhenAll(senders.Keys).WaitAsync(patience, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    /// <summary>
+    /// Nothing more comes of any broadcast: waits until every origin has what there is, at most <paramref name="patience"/>. What
+    /// has not ended waits there for another pusher.
+    /// </summary>
+    public Task DrainAsync(TimeSpan patience, CancellationToken cancellation) =>
+        Task.WhenAll(broadcasts.SelectMany(pushed => pushed.Value).Select(sender => sender.LeaveAsync(patience, cancellation)));
 
     /// <summary>Ends every sender. A second call does nothing: the factory is registered under two types, and disposed for each.</summary>
     public async ValueTask DisposeAsync()

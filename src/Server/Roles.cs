@@ -114,13 +114,12 @@ internal static class Roles
             provider.GetRequiredService<ILogger<PushedBroadcasts>>()));
         services.AddSingleton<PushEndpoint>();
         services.AddSingleton<ClipMaker>();
-        services.AddHostedService<OriginLife>();
         services.AddHostedService<PreviewMaker>();
     }
 }
 
 /// <summary>
-/// Takes down here and at the other origins what one of them was told to, gives up what goes on from another node, and lets all have the ends of all broadcasts before
+/// Takes down here and at the other origins what one of them was told to, gives up what goes on from another node, and brings all what is on its way before
 /// the process goes.
 /// </summary>
 internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcasts, PushOptions options) : IHostedService, IDisposable
@@ -172,24 +171,4 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
             takedowns.Add(push.TakeDownAsync(id, options.LostAfter, stop.Token));
         }
     }
-}
-
-/// <summary>Opens the origin before anyone publishes, and ends what is on air before the HTTP listener waits for its viewers.</summary>
-internal sealed class OriginLife(OriginStore store) : IHostedLifecycleService
-{
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken)
-    {
-        store.EndAll();
-        return Task.CompletedTask;
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

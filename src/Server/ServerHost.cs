@@ -24,7 +24,7 @@ namespace Millrace.Server;
 /// </summary>
 /// <remarks>
 /// Hosted services start in the order of <see cref="Roles"/>, the HTTP listener last, and stop in reverse. What has to
-/// happen before the HTTP listener waits for its requests (publishers told, broadcasts ended, so that waiting viewers get
+/// happen before the HTTP listener waits for its requests (publishers let go and their broadcasts suspended or ended, so that waiting viewers get
 /// their answer) is done in <see cref="IHostedLifecycleService.StoppingAsync"/>, which runs first.
 /// </remarks>
 public static class ServerHost

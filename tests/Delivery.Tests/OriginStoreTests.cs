@@ -120,6 +120,7 @@ public sealed class OriginStoreTests
         Assert.True(origin.Video.TryFind(0, out var segment, out var length, out _));
         using var piece = origin.Video.OpenLocal(segment, 0, length)!.Value;
 
+        origin.Broadcast.End();
         origin.Store.Dispose();
 
         Assert.False(Directory.Exists(Path.Combine(origin.RecordingsPath, origin.Broadcast.Id.Value)));

@@ -72,6 +72,35 @@ public sealed class RecordingTests(ITestOutputHelper output)
         server.AssertAlive();
     }
 
+    [Fact]
+    public async Task Broadcast_StoppedServerAndBack_GoesOnAndNothingIsMissing()
+    {
+        using var data = new TestDirectory();
+        string[] options = ["--Dvr:Mode=full", "--Retention:MinFreeBytes=0"];
+        string id;
+        await using (var first = await MillraceProcess.StartOverAsync(data.Path, options))
+        {
+            await using var publisher = FfmpegPublisher.Start(first.RtmpUrl("studio"), Small);
+            var viewer = await HlsViewer.TuneInAsync(first, "studio");
+            id = await IdAsync(first);
+            await viewer.Video.SegmentsAsync(2);
+            Assert.True(await first.StopAsync(TimeSpan.FromSeconds(10)), first.Output);
+        }
+
+        await using var server = await MillraceProcess.StartOverAsync(data.Path, options);
+        var waiting = HlsMediaPlaylist.Parse(await server.Http.GetStringAsync($"b/{id}/source/dvr.m3u8"));
+        Assert.False(waiting.Ended);
+        await using var again = FfmpegPublisher.Start(server.RtmpUrl("studio"), Small);
+        var video = (await HlsViewer.TuneInAsync(server, "studio")).Video;
+        Assert.Equal(id, await IdAsync(server));
+        await video.UntilAsync(playlist => playlist.Segments.SkipWhile(segment => !segment.IsDiscontinuity).Count() >= 2, TimeSpan.FromSeconds(40));
+        var all = HlsMediaPlaylist.Parse(await server.Http.GetStringAsync($"b/{id}/source/dvr.m3u8"));
+        Assert.Equal(Enumerable.Range(0, all.Segments.Count).Select(number => (long)number), all.Segments.Select(segment => segment.Number));
+        Assert.DoesNotContain(all.Segments, segment => segment.IsGap);
+        Assert.Equal(waiting.NextSegment, Assert.Single(all.Segments, segment => segment.IsDiscontinuity).Number);
+        server.AssertAlive();
+    }
+
     private static async Task<string> IdAsync(MillraceProcess server)
     {
         using var document = JsonDocument.Parse(await server.Http.GetStringAsync("api/v1/channels/studio"));

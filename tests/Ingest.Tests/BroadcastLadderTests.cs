@@ -28,6 +28,22 @@ public sealed class BroadcastLadderTests
     }
 
     [Fact]
+    public async Task Ladder_NodeStops_WhatIsOnItsWayThroughTheEncoderStillComes()
+    {
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"));
+        stage.Publish(Film).Play(110, "96p");
+        // By the test's clock, which stands: it waits for the encoder and for nothing else.
+        await stage.Node.Directory.StopAsync(TimeSpan.FromSeconds(1));
+        stage.Until("96p", 110);
+        stage.End();
+        var (source, rung) = (stage.Sink.SegmentsOf(0, 0).ToList(), stage.Sink.SegmentsOf(0, 1).ToList());
+        Assert.Equal(source.Select(segment => segment.Segment), rung.Select(segment => segment.Segment));
+        Assert.False(rung[^1].IsGap);
+        Assert.Equal(source[^1].Duration.Seconds, rung[^1].Duration.Seconds, 0.001);
+        Assert.Equal(0, stage.Sink.Ended);
+    }
+
+    [Fact]
     public void Ladder_LongGop_IsNormalisedAtTheSecondKeyFrameUnderTheSourcesName()
     {
         using var stage = new Stage(Wanting("off", "alice=96p@100k/ultrafast", SourceMode.Auto));

@@ -13,7 +13,7 @@ public sealed class BroadcastTests
     [InlineData(5, 2, 406)]
     public void Publish_SteadyStream_KeepsTheContract(double rate, double gop, int partTarget)
     {
-        using var node = new TestNode();
+        using var node = new TestNode(new IngestOptions { OnStop = StopPolicy.End });
         var publisher = node.Publish();
         publisher.Headers();
         publisher.Play(20, rate: rate, gop: gop);
@@ -593,18 +593,43 @@ public sealed class BroadcastTests
         publisher.Close();
     }
 
-    [Fact]
-    public void Dispose_WithPublishers_TellsThemAndEndsAll()
+    [Theory]
+    [InlineData(StopPolicy.Wait, 30, 0)]
+    [InlineData(StopPolicy.End, 30, 1)]
+    // Nobody could come back to it.
+    [InlineData(StopPolicy.Wait, 0, 1)]
+    public async Task Stop_WithPublishers_TellsThemAndEndsTheSegmentsAndOnlyWhenAskedTheBroadcasts(StopPolicy policy, int grace, int ended)
     {
-        using var node = new TestNode();
+        using var node = new TestNode(new IngestOptions { OnStop = policy, ReconnectGrace = TimeSpan.FromSeconds(grace) });
         var publisher = node.Publish();
         publisher.Headers();
         publisher.Play(3);
-        node.Directory.Dispose();
+        var open = node.Sink.SegmentsOf(0, 0).Count();
+        await node.Directory.StopAsync(TimeSpan.FromSeconds(1));
         Assert.Equal(PublishRejectionReason.ShuttingDown, Assert.Single(publisher.Evicted).Reason);
         publisher.Close();
-        Assert.Equal(1, node.Sink.Ended);
+        Assert.Equal((ended, 1), (node.Sink.Ended, node.Sink.Suspended));
+        Assert.Equal(open + 1, node.Sink.SegmentsOf(0, 0).Count());
         Assert.NotNull(node.Directory.Publish(TestNode.Channel, _ => { }).Rejection);
+        Assert.Empty(node.Directory.List());
+        // The grace period is the next start's, or another node's.
+        node.Time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(ended, node.Sink.Ended);
+        node.DemandNothingHeld();
+    }
+
+    [Fact]
+    public async Task Stop_PublisherIsAwayOrNothingWasOnAir_NothingEnds()
+    {
+        using var node = new TestNode();
+        var away = node.Publish();
+        away.Headers();
+        away.Play(3);
+        away.Close();
+        var silent = node.Publish(TestNode.Name("bob"));
+        await node.Directory.StopAsync(TimeSpan.FromSeconds(1));
+        silent.Close();
+        Assert.Equal((0, 1), (node.Sink.Ended, node.Sink.Suspended));
         node.DemandNothingHeld();
     }
 }

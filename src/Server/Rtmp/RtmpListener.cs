@@ -18,6 +18,9 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
     /// <summary>Rest after an accept that failed: short against a handshake.</summary>
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Of the five seconds that stopping may take: encoders lag half a second.</summary>
+    private static readonly TimeSpan TailPatience = TimeSpan.FromSeconds(1);
+
     private readonly RtmpOptions options;
     private readonly RtmpConnectionFactory connections;
     private readonly BroadcastDirectory directory;
@@ -89,7 +92,7 @@ internal sealed class RtmpListener : IHostedLifecycleService, IDisposable
         foreach (var listener in listeners)
             listener.Dispose();
         await Task.WhenAll(accepting);
-        directory.Dispose();
+        await directory.StopAsync(TailPatience);
     }
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
