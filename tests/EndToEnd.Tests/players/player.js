@@ -20,6 +20,7 @@ async function playDash(url) {
   player.on(dashjs.MediaPlayer.events.PLAYBACK_ERROR, (event) => probe.errors.push(JSON.stringify(event.error ?? event)));
   // A network that got slow is known after one segment, before a buffer of three seconds is used up (docs/players.md).
   player.updateSettings({ streaming: { abr: { throughput: { ewma: { throughputFastHalfLifeSeconds: 0.5 } } } } });
+  (await import('./dash-edges.js')).outliveEdges(player);
   player.initialize(video, url, true);
   probe.latency = () => player.getCurrentLiveLatency();
 }
