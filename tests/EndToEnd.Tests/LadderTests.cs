@@ -156,6 +156,73 @@ public sealed class LadderTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Ladder_PixelsChangeTheirShape_RungsComeBackInTheNewOne()
+    {
+        using var directory = new TestDirectory();
+        string[] encoder = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "0"];
+        var square = await CodecSources.EncodeAsync(directory, encoder, 4, Small);
+        var wide = await CodecSources.EncodeAsync(directory, [.. encoder, "-vf", "setsar=4/3"], 7, Small);
+        var sound = await CodecSources.EncodeAsync(directory, ["-c:a", "aac", "-b:a", "96k"], 11);
+        await using var server = await MillraceProcess.StartAsync(OneRung);
+        await using var publisher = await RtmpPublisher.PublishAsync(server, "shape");
+        var sending = publisher.SendAsync(FlvTags.Interleave(
+            FlvTags.Messages(square, FlvForm.Legacy), FlvTags.Messages(wide, FlvForm.Legacy, startAt: 4), FlvTags.Messages(sound, FlvForm.Legacy)));
+        var viewer = await HlsViewer.TuneInAsync(server, "shape");
+        var rung = viewer.Rendition(RungOf(viewer), isDerived: true);
+        await rung.UntilAsync(playlist => playlist.Segments.SkipWhile(segment => !segment.IsDiscontinuity).Count(segment => !segment.IsGap) >= 2, TimeSpan.FromSeconds(40));
+        var health = await HealthAsync(server, "shape");
+        Assert.Equal("running", health.GetProperty("state").GetString());
+        Assert.Equal(0, health.GetProperty("restarts").GetInt32());
+        Assert.Equal(426, Assert.Single(health.GetProperty("rungs").EnumerateArray()).GetProperty("width").GetInt32());
+        var files = await rung.SaveAsync(directory);
+        Assert.Equal(["320,180", "426,180"], await Task.WhenAll(files.Select(file => Ffmpeg.ProbeAsync(file, "stream=width,height"))));
+        foreach (var file in files)
+            await Ffmpeg.DecodeSilentlyAsync(file);
+        var now = await HlsViewer.TuneInAsync(server, "shape");
+        Assert.Contains(now.Master.Variants, variant => variant.Attributes.Plain("RESOLUTION") == "426x180");
+        await sending;
+        await publisher.LeaveAsync();
+    }
+
+    [Fact]
+    public async Task Ladder_BudgetForOneAndAPart_IsGivenInTurnAndOpusGoesThroughAsItIs()
+    {
+        using var directory = new TestDirectory();
+        var film = await CodecSources.EncodeAsync(directory, ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "0"], 8, Small);
+        var sound = await CodecSources.EncodeAsync(directory, ["-c:a", "libopus", "-b:a", "64k"], 8);
+        var messages = FlvTags.Interleave(FlvTags.Messages(film, FlvForm.Enhanced), FlvTags.Messages(sound, FlvForm.Enhanced));
+        // 1.04 million pixels a second for the larger rung and 0.29 for the smaller: both once, and the smaller once more.
+        await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=180p@200k/ultrafast,96p@100k/ultrafast", "--Transcoding:MaxPixelsPerSecond=1750000");
+        await using var first = await RtmpPublisher.PublishAsync(server, "first");
+        await using var second = await RtmpPublisher.PublishAsync(server, "second");
+        await using var third = await RtmpPublisher.PublishAsync(server, "third");
+        List<Task> sending = [];
+        List<HlsViewer> viewers = [];
+        foreach (var (publisher, channel) in (IEnumerable<(RtmpPublisher, string)>)[(first, "first"), (second, "second"), (third, "third")])
+        {
+            sending.Add(publisher.SendAsync(messages));
+            viewers.Add(await HlsViewer.TuneInAsync(server, channel));
+        }
+        Assert.Equal(["180p 96p source", "96p source", "source"],
+            viewers.Select(viewer => string.Join(' ', viewer.Master.Variants.Where(variant => variant.Attributes.Has("RESOLUTION")).Select(NameOf).Order(StringComparer.Ordinal))));
+        Assert.DoesNotContain("ladder_left_out", await ProblemsAsync(server, "first"));
+        foreach (var channel in (string[])["second", "third"])
+            Assert.Contains("Transcoding:MaxPixelsPerSecond", (await ProblemsAsync(server, channel))["ladder_left_out"], StringComparison.Ordinal);
+
+        var smallest = viewers[1].Rendition(RungOf(viewers[1]), isDerived: true);
+        await smallest.UntilAsync(playlist => playlist.Segments.Any(segment => !segment.IsGap), TimeSpan.FromSeconds(40));
+        // No AAC beside what browsers play.
+        Assert.All(viewers[0].Master.Variants, variant => Assert.EndsWith("opus", variant.Attributes.Quoted("CODECS"), StringComparison.Ordinal));
+        var (picture, audio) = (viewers[0].Video, viewers[0].Audio);
+        await Task.WhenAll(sending);
+        await picture.SegmentsAsync(3);
+        await audio.SegmentsAsync(3);
+        var file = Assert.Single(await audio.SaveAsync(directory));
+        Assert.Equal("opus", await Ffmpeg.ProbeAsync(file, "stream=codec_name"));
+        output.WriteLine($"{await Sync.AssertAsync(Assert.Single(await picture.SaveAsync(directory)), file, atLeast: 3):0.0} ms apart");
+    }
+
+    [Fact]
     public async Task Ladder_SourceWithRareKeyFrames_IsNormalisedAndSaysSo()
     {
         using var directory = new TestDirectory();
@@ -183,7 +250,8 @@ public sealed class LadderTests(ITestOutputHelper output)
             directory, ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:bframes=2:keyint=60:min-keyint=60:scenecut=0", "-tag:v", "hvc1"], 10);
         await using var server = await MillraceProcess.StartAsync("--Transcoding:Ladder=96p@100k/ultrafast", "--Transcoding:MaxPixelsPerSecond=1000000000");
         await using var publisher = await RtmpPublisher.PublishAsync(server, "new");
-        var sending = publisher.SendAsync(FlvTags.Interleave(FlvTags.Messages(film, FlvForm.Enhanced)));
+        // Three pictures of the third GOP are lost, two of which nobody refers to.
+        var sending = publisher.SendAsync(FlvTags.Messages(film, FlvForm.Enhanced).Where((_, index) => index is < 140 or > 142));
         var viewer = await HlsViewer.TuneInAsync(server, "new");
         Assert.Equal(2, viewer.Master.Variants.Count);
         Assert.All(viewer.Master.Variants, variant => Assert.StartsWith("avc1.", variant.Attributes.Quoted("CODECS"), StringComparison.Ordinal));
@@ -192,6 +260,10 @@ public sealed class LadderTests(ITestOutputHelper output)
         var health = await HealthAsync(server, "new");
         Assert.Equal("normalized", health.GetProperty("source").GetString());
         Assert.Contains("hvc1", health.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        // Both ways of knowing: by the pictures' own word, and by the decoder's.
+        var problems = await ProblemsAsync(server, "new");
+        Assert.Contains("pictures_missing", problems);
+        Assert.Contains("Could not find ref", problems["source_undecodable"], StringComparison.Ordinal);
         foreach (var file in await source.SaveAsync(directory))
             await Ffmpeg.DecodeSilentlyAsync(file);
         await sending;
@@ -226,15 +298,26 @@ public sealed class LadderTests(ITestOutputHelper output)
         return times.Split('\n').Select(line => double.Parse(line.Trim().TrimEnd(','), CultureInfo.InvariantCulture)).Min();
     }
 
+    /// <summary>The rendition's name in a variant's address.</summary>
+    private static string NameOf(HlsVariant variant) => variant.Uri.Split('/')[^2];
+
     private static string SourceOf(HlsViewer viewer) =>
         viewer.Master.Variants.First(variant => variant.Uri.Contains("/source/", StringComparison.Ordinal)).Uri.TrimStart('/');
 
     private static string RungOf(HlsViewer viewer) =>
         viewer.Master.Variants.First(variant => variant.Attributes.Has("RESOLUTION") && !variant.Uri.Contains("/source/", StringComparison.Ordinal)).Uri;
 
-    private static async Task<JsonElement> HealthAsync(MillraceProcess server, string channel)
+    private static async Task<JsonElement> HealthAsync(MillraceProcess server, string channel) =>
+        (await WholeHealthAsync(server, channel)).GetProperty("transcoding");
+
+    /// <summary>What the channel's health names, by code.</summary>
+    private static async Task<IReadOnlyDictionary<string, string>> ProblemsAsync(MillraceProcess server, string channel) =>
+        (await WholeHealthAsync(server, channel)).GetProperty("problems").EnumerateArray()
+        .ToDictionary(problem => problem.GetProperty("code").GetString()!, problem => problem.GetProperty("message").GetString()!);
+
+    private static async Task<JsonElement> WholeHealthAsync(MillraceProcess server, string channel)
     {
         using var document = JsonDocument.Parse(await server.Http.GetStringAsync(server.Uri($"api/v1/channels/{channel}")));
-        return document.RootElement.GetProperty("health").GetProperty("transcoding").Clone();
+        return document.RootElement.GetProperty("health").Clone();
     }
 }
