@@ -189,6 +189,14 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         return gone;
     }
 
+    /// <summary>What other nodes have begun in the store and not finished; null when there is no store behind the disk.</summary>
+    public async Task<OpenRecordings?> FindOpenAsync(CancellationToken cancellation) =>
+        Archive is null ? null : await Archive.FindOpenAsync(cancellation).ConfigureAwait(false);
+
+    /// <summary>Takes up what a node left in the store that never returns; null when there is no store (<see cref="Archive.AdoptAsync"/>).</summary>
+    public async Task<OpenRecordings?> AdoptAsync(string node, CancellationToken cancellation) =>
+        Archive is null ? null : await Archive.AdoptAsync(node, cancellation).ConfigureAwait(false);
+
     /// <summary>The clips of a broadcast in a data directory that no server holds.</summary>
     public static IReadOnlyList<string> FindClips(string dataPath, BroadcastId of)
     {

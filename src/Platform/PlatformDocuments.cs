@@ -90,6 +90,16 @@ internal sealed record PeriodDocument(double Start, DateTimeOffset Date);
 /// <param name="Places">Where to play it from, best first; never none.</param>
 internal sealed record PlaybackDocument(string Channel, bool Live, string? Broadcast, string? Region, IReadOnlyList<PlaybackPlace> Places);
 
+/// <summary><c>GET /api/v1/storage/open</c>, and what of it was taken up.</summary>
+internal sealed record OpenRecordingList(IReadOnlyList<OpenRecordingDocument> Recordings);
+
+/// <summary>A recording in the store that another node has not finished.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Broadcast">The broadcast's id.</param>
+/// <param name="WrittenAt">When something of it was written last.</param>
+/// <param name="InUse">That was a moment ago: it is left alone.</param>
+internal sealed record OpenRecordingDocument(string Node, string Broadcast, DateTimeOffset WrittenAt, bool InUse);
+
 /// <summary>Every answer that is an error.</summary>
 internal sealed record ErrorDocument(ErrorDetail Error);
 
@@ -104,6 +114,7 @@ internal sealed record ErrorDetail(string Code, string Message);
 [JsonSerializable(typeof(ClipRequest))]
 [JsonSerializable(typeof(ClipList))]
 [JsonSerializable(typeof(ClipDocument))]
+[JsonSerializable(typeof(OpenRecordingList))]
 [JsonSerializable(typeof(PlaybackDocument))]
 [JsonSerializable(typeof(ErrorDocument))]
 internal sealed partial class PlatformJson : JsonSerializerContext;

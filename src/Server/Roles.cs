@@ -74,6 +74,7 @@ internal static class Roles
             provider.GetService<OriginStore>(), provider.GetService<PushedBroadcasts>(), provider.GetService<PushSinkFactory>(),
             provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<OperatorToken>(), provider.GetRequiredService<PurgeLog>()));
         services.AddSingleton<ClipApi>();
+        services.AddSingleton<StorageApi>();
         services.AddSingleton(provider => new PlaybackApi(
             provider.GetRequiredService<ChannelStore>(), provider.GetService<OriginStore>(), provider.GetRequiredService<BroadcastDirectory>(),
             provider.GetRequiredService<EdgeSet>(), provider.GetRequiredService<RegionHint>()));

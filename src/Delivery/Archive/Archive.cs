@@ -12,7 +12,7 @@ namespace Millrace.Delivery;
 /// finds the replays of other nodes, and reads what the disk does not hold. Owns the tasks that do it. Whatever the store does
 /// or does not, nobody who records or watches live waits for it. Thread-safe.
 /// </summary>
-internal sealed class Archive : IDisposable
+internal sealed partial class Archive : IDisposable
 {
     /// <summary>What a directory's name ends with while it is fetched.</summary>
     public const string FetchingSuffix = ".fetching";
@@ -219,6 +219,7 @@ internal sealed class Archive : IDisposable
         if (Volatile.Read(ref problem) is not null)
             ArchiveMetrics.AddFailing(-1);
         cache.Dispose();
+        adopting.Dispose();
         bucket.Dispose();
     }
 

@@ -114,17 +114,34 @@ internal sealed class S3Bucket : IDisposable
     public async Task<List<(string Name, long Length)>> ListAsync(string under, CancellationToken cancellation)
     {
         var found = new List<(string, long)>();
+        await EachAsync(under, entry => found.Add((entry.Key[prefix.Length..], entry.Size)), cancellation).ConfigureAwait(false);
+        return found;
+    }
+
+    /// <summary>When the newest of the objects whose names begin so was written, by the store's clock; null when there are none.</summary>
+    public async Task<DateTimeOffset?> NewestAsync(string under, CancellationToken cancellation)
+    {
+        DateTimeOffset? newest = null;
+        await EachAsync(under, entry =>
+        {
+            var at = new DateTimeOffset(entry.LastModified.ToUniversalTime());
+            newest = at > newest ? at : newest ?? at;
+        }, cancellation).ConfigureAwait(false);
+        return newest;
+    }
+
+    private async Task EachAsync(string under, Action<S3Object> take, CancellationToken cancellation)
+    {
         string? next = null;
         do
         {
             var request = new ListObjectsV2Request { BucketName = bucket, Prefix = prefix + under, ContinuationToken = next };
             var page = await AskAsync(limit => client.ListObjectsV2Async(request, limit.Token), cancellation).ConfigureAwait(false);
             foreach (var entry in page.S3Objects)
-                found.Add((entry.Key[prefix.Length..], entry.Size));
+                take(entry);
             next = page.IsTruncated ? page.NextContinuationToken : null;
         }
         while (next is not null);
-        return found;
     }
 
     /// <summary>Deletes objects; those that do not exist are deleted already.</summary>

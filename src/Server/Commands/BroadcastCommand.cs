@@ -16,7 +16,7 @@ namespace Millrace.Server.Commands;
 /// </summary>
 public static class BroadcastCommand
 {
-    /// <summary>Runs one of <c>list</c>, <c>delete</c>.</summary>
+    /// <summary>Runs one of <c>list</c>, <c>delete</c>, <c>adopt</c>.</summary>
     public static async Task<int> RunAsync(EffectiveConfiguration configuration, IReadOnlyList<string> operands, TextWriter output, TextWriter error)
     {
         var data = configuration.Get<DataOptions>().Path;
@@ -31,8 +31,16 @@ public static class BroadcastCommand
                     return await ListAsync(http, name, output);
                 case ["delete", var text] when BroadcastId.TryParse(text, out var id):
                     return await DeleteAsync(http, data, configuration.Get<StorageOptions>().Kind, id, output, error);
+                case ["adopt"]:
+                    using (var answer = await http.GetAsync("api/v1/storage/open"))
+                        return await SayOpenAsync(answer, "Nothing is left unfinished in the store by other nodes.", output, error);
+                case ["adopt", var node]:
+                    // Journals of hours come from the store.
+                    http.Timeout = TimeSpan.FromMinutes(10);
+                    using (var answer = await http.PostAsync($"api/v1/storage/open/{Uri.EscapeDataString(node)}/adopt", null))
+                        return await SayOpenAsync(answer, $"There is nothing of {node} to take up.", output, error);
                 default:
-                    return await Verbs.RefuseAsync(error, ["usage: millrace broadcast list CHANNEL, or millrace broadcast delete ID"]);
+                    return await Verbs.RefuseAsync(error, ["usage: millrace broadcast list CHANNEL, millrace broadcast delete ID, or millrace broadcast adopt [NODE]"]);
             }
         }
         catch (Exception fault) when (fault is HttpRequestException or TaskCanceledException or IOException)
@@ -102,6 +110,26 @@ public static class BroadcastCommand
                 await error.WriteLineAsync($"millrace: the server answered {(int)answer.StatusCode}.");
                 return 1;
         }
+    }
+
+    private static async Task<int> SayOpenAsync(HttpResponseMessage answer, string none, TextWriter output, TextWriter error)
+    {
+        using var document = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        if (answer.StatusCode != HttpStatusCode.OK)
+        {
+            await error.WriteLineAsync($"millrace: {document.RootElement.GetProperty("error").GetProperty("message").GetString()}");
+            return 1;
+        }
+        var all = document.RootElement.GetProperty("recordings").EnumerateArray().ToList();
+        foreach (var open in all)
+        {
+            var state = open.GetProperty("inUse").GetBoolean() ? "in use: written to a moment ago, and left alone" : "";
+            await output.WriteLineAsync(
+                $"{open.GetProperty("node").GetString()}  {open.GetProperty("broadcast").GetString()}  {open.GetProperty("writtenAt").GetDateTimeOffset().UtcDateTime:yyyy-MM-dd HH:mm}Z  {state}".TrimEnd());
+        }
+        if (all.Count == 0)
+            await output.WriteLineAsync(none);
+        return 0;
     }
 
     private static async Task<int> UnknownAsync(TextWriter error, BroadcastId id)

@@ -21,6 +21,8 @@ public static class Verbs
           channel delete NAME                delete a channel
           broadcast list CHANNEL             a channel's broadcast on air, and its replays
           broadcast delete ID                take a broadcast down: it ends, and nothing of it stays
+          broadcast adopt [NODE]             what other nodes left unfinished in the S3 store; with the name of one that never
+                                             comes back: take it up here
           clip create BROADCAST FROM TO NAME keep a range of a broadcast for good; seconds from its beginning
           clip list CHANNEL                  a channel's clips
           clip delete ID                     delete a clip

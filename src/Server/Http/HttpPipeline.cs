@@ -51,6 +51,7 @@ internal static class HttpPipeline
         {
             app.Services.GetRequiredService<PushEndpoint>().Map(app);
             app.Services.GetRequiredService<ClipApi>().Map(app);
+            app.Services.GetRequiredService<StorageApi>().Map(app);
         }
         if (roles.HasFlag(NodeRoles.Ingest))
             app.Services.GetRequiredService<CmafIngestEndpoint>().Map(app);

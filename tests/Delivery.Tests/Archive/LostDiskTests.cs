@@ -2,7 +2,7 @@ using Millrace.Core;
 
 namespace Millrace.Delivery.Tests.Archive;
 
-/// <summary>A node whose disk is gone, with a broadcast on it that was on air: the store has nearly all of it, and it is taken up from there.</summary>
+/// <summary>A node whose disk or all of it is gone, with a broadcast on it that was on air: the store has nearly all of it, and it is taken up from there.</summary>
 public sealed class LostDiskTests(RadosGateway gateway)
 {
     [Theory]
@@ -77,6 +77,50 @@ public sealed class LostDiskTests(RadosGateway gateway)
         Assert.True(await RecordingNode.DemandMediaAsync(replay, script) >= 40);
         await node.UntilAsync(() => node.Store.Archive!.IsIdle, "nothing is to be deleted");
         Assert.Empty(await OpenNamesAsync(storage, node, broadcast.Id));
+    }
+
+    [Theory]
+    [InlineData(DvrMode.Full)]
+    [InlineData(DvrMode.Window)]
+    public async Task Broadcast_OfANodeThatNeverReturns_IsAReplayAtTheOneThatIsToldSo(DvrMode mode)
+    {
+        using var storage = await OpenAsync();
+        using var gone = new RecordingNode(storage.Options, mode: mode);
+        var (broadcast, script) = await RecordAsync(gone, mode);
+
+        // 1. While it writes nobody takes anything from it, whatever an operator says.
+        using var direct = await OpenAsync(storage);
+        direct.Options.S3.Node = "two";
+        var cancellation = TestContext.Current.CancellationToken;
+        using (var hasty = new RecordingNode(direct.Options, mode: mode, now: DateTimeOffset.UtcNow))
+        {
+            Assert.Equal([("one", broadcast.Id, true)], (await hasty.Store.FindOpenAsync(cancellation))!.Recordings.Select(open => (open.Node, open.Broadcast, open.IsInUse)));
+            Assert.Equal([("one", true)], (await hasty.Store.AdoptAsync("one", cancellation))!.Recordings.Select(open => (open.Node, open.IsInUse)));
+            Assert.Null(hasty.Store.Find(broadcast.Id.Value));
+            Assert.False(Directory.Exists(hasty.DirectoryOf(broadcast.Id)));
+        }
+        storage.Link.Cut();
+
+        // 2. An hour later it is another's, who is asked twice at once.
+        using var node = new RecordingNode(direct.Options, mode: mode, now: DateTimeOffset.UtcNow.AddHours(1));
+        Assert.Empty((await node.Store.AdoptAsync("three", cancellation))!.Recordings);
+        var (live, _) = node.Record(3, seed: 3);
+        var answers = await Task.WhenAll(node.Store.AdoptAsync("one", cancellation), node.Store.AdoptAsync("one", cancellation));
+        Assert.All(answers, answer => Assert.Null(answer!.Fault));
+        Assert.Equal([("one", broadcast.Id, false)], answers.SelectMany(answer => answer!.Recordings).Select(open => (open.Node, open.Broadcast, open.IsInUse)));
+        Assert.Same(live, node.Store.FindNewest("studio-one"));
+        await node.UntilAsync(() => node.Store.Replays.Find(broadcast.Id.Value) is { IsArchived: true }, "it is a replay");
+        var replay = (await node.Store.Replays.OpenAsync(broadcast.Id.Value))!;
+        Assert.True(replay.IsEnded);
+        Assert.True(await RecordingNode.DemandMediaAsync(replay, script) >= 40);
+        await node.UntilAsync(() => node.Store.Archive!.IsIdle, "nothing is to be deleted");
+        Assert.Empty(await OpenNamesAsync(storage, node, broadcast.Id));
+        Assert.Empty((await node.Store.FindOpenAsync(cancellation))!.Recordings);
+
+        // 3. And every other node's.
+        using var watching = direct.After(node);
+        await watching.UntilAsync(() => watching.Store.Replays.Find(broadcast.Id.Value) is not null, "the replay is known");
+        Assert.True(await RecordingNode.DemandMediaAsync((await watching.Store.Replays.OpenAsync(broadcast.Id.Value))!, script) >= 40);
     }
 
     private static async Task<(OriginBroadcast Broadcast, RandomBroadcast Script)> RecordAsync(RecordingNode node, DvrMode mode)

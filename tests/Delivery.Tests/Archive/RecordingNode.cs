@@ -23,13 +23,15 @@ internal sealed class RecordingNode : IDisposable
     /// <param name="retention">How long replays stay; null: for ever.</param>
     /// <param name="mode">How far back viewers may go.</param>
     /// <param name="dataPath">Its disk; null: one of its own, which goes with it.</param>
+    /// <param name="now">What time it is there.</param>
     public RecordingNode(
-        StorageOptions storage, RecordingNode? from = null, RetentionOptions? retention = null, DvrMode mode = DvrMode.Full, string? dataPath = null)
+        StorageOptions storage, RecordingNode? from = null, RetentionOptions? retention = null, DvrMode mode = DvrMode.Full, string? dataPath = null,
+        DateTimeOffset? now = null)
     {
         this.dataPath = dataPath ?? directory.FullName;
         if (from is not null)
             Copy(from.dataPath, this.dataPath);
-        Time = new FakeTimeProvider(from?.Time.GetUtcNow() ?? new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
+        Time = new FakeTimeProvider(now ?? from?.Time.GetUtcNow() ?? new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
         Arena = new MediaArena(new MediaBlockPool(0));
         // One thread: segments that come all at once are in their files in their order.
         Store = new OriginStore(

@@ -135,6 +135,23 @@ public sealed class BroadcastApiTests : IAsyncLifetime
         Assert.Empty((await ReadAsync("api/v1/channels/studio/clips")).GetProperty("clips").EnumerateArray());
     }
 
+    [Fact]
+    public async Task Adopt_WithoutAStore_IsSaidToTheOperatorOnly()
+    {
+        var refused = await http.GetAsync(new Uri("api/v1/storage/open", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        refused = await http.PostAsync(new Uri("api/v1/storage/open/one/adopt", UriKind.Relative), null, TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+
+        var configuration = EffectiveConfiguration.Load(null, [new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", http.BaseAddress!.Port.ToString(System.Globalization.CultureInfo.InvariantCulture))]);
+        foreach (var operands in (string[][])[["adopt"], ["adopt", "one"]])
+        {
+            using var output = new StringWriter();
+            Assert.Equal(1, await BroadcastCommand.RunAsync(configuration, operands, output, output));
+            Assert.Contains("Storage:Kind is disk", output.ToString(), StringComparison.Ordinal);
+        }
+    }
+
     private async Task<HttpResponseMessage> PostAsync(string id, string body, string token)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri($"api/v1/broadcasts/{id}/clips", UriKind.Relative));
