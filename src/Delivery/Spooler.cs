@@ -22,6 +22,8 @@ internal sealed class Spooler : IDisposable
     private readonly BlockingCollection<ISpoolWork> queue;
     private readonly BlockingCollection<Action> chores = [];
     private readonly List<Thread> threads = [];
+    // Whoever adds while the end comes is in front of it, or refused.
+    private readonly Lock ending = new();
     private readonly TimeProvider time;
     private readonly ILogger logger;
     private long restUntil;
@@ -29,6 +31,8 @@ internal sealed class Spooler : IDisposable
     // Works that were taken and are not dealt with yet, those among them that wait for room.
     private int unsettled;
     private int isFailing;
+    // A segment was refused, and none has been taken since: a journal's few bytes find room where segments do not.
+    private int isMediaFailing;
     private int isMakingRoom;
 
     public Spooler(DeliveryOptions options, TimeProvider time, ILogger logger)
@@ -45,7 +49,7 @@ internal sealed class Spooler : IDisposable
     /// <summary>A segment has been dealt with, one way or the other; raised on a spool thread.</summary>
     public event Action? Progressed;
 
-    /// <summary>The last write failed, or the queue ran full, and none has succeeded since.</summary>
+    /// <summary>A write failed, or the queue ran full, and none has succeeded since; where it was a segment's, none of a segment.</summary>
     public bool IsFailing => Volatile.Read(ref isFailing) != 0;
 
     /// <summary>Everything that was taken has been dealt with: nothing changes until more is offered.</summary>
@@ -61,14 +65,19 @@ internal sealed class Spooler : IDisposable
     {
         if (time.GetTimestamp() < Volatile.Read(ref restUntil))
             return false;
-        if (queue.IsAddingCompleted)
-            return false;
         Interlocked.Increment(ref unsettled);
-        if (queue.TryAdd(work))
+        if (TryQueue(work))
             return true;
         Interlocked.Decrement(ref unsettled);
-        Fail("its queue is full: the disk is too slow or hangs");
+        if (!queue.IsAddingCompleted)
+            Fail("its queue is full: the disk is too slow or hangs");
         return false;
+    }
+
+    private bool TryQueue(ISpoolWork work)
+    {
+        lock (ending)
+            return !queue.IsAddingCompleted && queue.TryAdd(work);
     }
 
     /// <summary>Counts a segment that memory had no room for and the spool did not take.</summary>
@@ -126,8 +135,11 @@ internal sealed class Spooler : IDisposable
     /// <summary>Waits until everything that was asked for before has been done, at most a moment.</summary>
     public void Dispose()
     {
-        queue.CompleteAdding();
-        chores.CompleteAdding();
+        lock (ending)
+        {
+            queue.CompleteAdding();
+            chores.CompleteAdding();
+        }
         var began = Stopwatch.GetTimestamp();
         foreach (var thread in threads)
         {
@@ -146,8 +158,11 @@ internal sealed class Spooler : IDisposable
 
     private void AddChore(Action chore)
     {
-        if (!chores.IsAddingCompleted)
-            chores.Add(chore);
+        lock (ending)
+        {
+            if (!chores.IsAddingCompleted)
+                chores.Add(chore);
+        }
     }
 
     private void DoChores()
@@ -209,10 +224,12 @@ internal sealed class Spooler : IDisposable
         try
         {
             if (work.Write(this))
-                Recover();
+                Recover(work);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
+            if (work.IsMedia)
+                Volatile.Write(ref isMediaFailing, 1);
             Fail(fault.Message);
             if (IsFull(fault) && TryMakeRoom())
             {
@@ -248,7 +265,7 @@ internal sealed class Spooler : IDisposable
 
     private void AddAgain(ISpoolWork work)
     {
-        if (!queue.IsAddingCompleted && queue.TryAdd(work))
+        if (TryQueue(work))
             return;
         work.Failed(this);
         Interlocked.Decrement(ref unsettled);
@@ -267,8 +284,12 @@ internal sealed class Spooler : IDisposable
         logger.SpoolFailing(reason);
     }
 
-    private void Recover()
+    private void Recover(ISpoolWork by)
     {
+        if (by.IsMedia)
+            Volatile.Write(ref isMediaFailing, 0);
+        if (Volatile.Read(ref isMediaFailing) != 0)
+            return;
         if (Volatile.Read(ref isFailing) == 0 || Interlocked.Exchange(ref isFailing, 0) == 0)
             return;
         DeliveryMetrics.AddFailing(-1);

@@ -244,6 +244,9 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
     }
 
     /// <inheritdoc/>
+    public bool IsMedia => true;
+
+    /// <inheritdoc/>
     public bool Write(Spooler spooler)
     {
         if (Rendition.TakeForSpool(this) is not { } taken)

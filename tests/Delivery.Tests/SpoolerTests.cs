@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Millrace.Delivery.Tests;
 
 /// <summary>Faults of ours on the spool's threads.</summary>
@@ -48,11 +50,64 @@ public sealed class SpoolerTests
         Assert.True(await second.Done);
     }
 
+    [Fact]
+    public async Task Failing_OfSegments_IsNotOverWithAJournalsFewBytes()
+    {
+        var time = new FakeTimeProvider();
+        using var spooler = new Spooler(new DeliveryOptions { SpoolThreads = 1 }, time, new NotedLog());
+        using var progressed = new SemaphoreSlim(0);
+        spooler.Progressed += () => progressed.Release();
+        await WriteAsync(new Work(isBroken: false, full: 1) { IsMedia = true });
+        await WriteAsync(new Work(isBroken: false));
+        Assert.True(spooler.IsFailing);
+        await WriteAsync(new Work(isBroken: false) { IsMedia = true });
+        Assert.False(spooler.IsFailing);
+        await WriteAsync(new Work(isBroken: false, full: 1));
+        Assert.True(spooler.IsFailing);
+        await WriteAsync(new Work(isBroken: false));
+        Assert.False(spooler.IsFailing);
+
+        async Task WriteAsync(Work work)
+        {
+            // The disk is left alone for a while after a failure.
+            time.Advance(TimeSpan.FromSeconds(6));
+            Assert.True(spooler.TryAdd(work));
+            while (!spooler.IsIdle)
+                Assert.True(await progressed.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        }
+    }
+
+    [Fact]
+    public async Task Dispose_WhileOthersAdd_ThrowsAtNobody()
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            var spooler = new Spooler(new DeliveryOptions { SpoolThreads = 1 }, TimeProvider.System, new NotedLog());
+            using var begun = new CountdownEvent(2);
+            var isOver = false;
+            var adding = Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+            {
+                begun.Signal();
+                while (!Volatile.Read(ref isOver))
+                {
+                    spooler.Run(static () => { });
+                    spooler.TryAdd(new Work(isBroken: false));
+                }
+            })));
+            Assert.True(begun.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+            spooler.Dispose();
+            Volatile.Write(ref isOver, true);
+            await adding.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        }
+    }
+
     /// <summary>Work that a disk refuses so many times for want of space, and that then meets a bug, or does not.</summary>
     private sealed class Work(bool isBroken, int full = 0) : ISpoolWork
     {
         private readonly TaskCompletionSource<bool> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private int left = full;
+
+        public bool IsMedia { get; init; }
 
         /// <summary>Whether it was written.</summary>
         public Task<bool> Done => done.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);

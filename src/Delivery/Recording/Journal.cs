@@ -253,6 +253,9 @@ internal sealed class Journal : ISpoolWork
     }
 
     /// <inheritdoc/>
+    public bool IsMedia => false;
+
+    /// <inheritdoc/>
     public bool Write(Spooler spooler)
     {
         lock (writing)
