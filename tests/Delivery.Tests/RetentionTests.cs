@@ -56,6 +56,49 @@ public sealed class RetentionTests
     }
 
     [Fact]
+    public async Task Bytes_OfAChannelOverTheLimit_ItsOldestGoAndNobodyElses()
+    {
+        // Each has 12000 bytes of media and a journal.
+        using var origin = new Origin(dvr: Full, retention: new RetentionOptions { MaxBytes = 30_000, MinFreeBytes = 0 });
+        var other = await RecordAsync(origin, "studio-three");
+        var mine = new List<string>();
+        for (var i = 0; i < 4; i++)
+            mine.Add(await RecordAsync(origin, "studio-two"));
+        origin.Time.Advance(TimeSpan.FromMinutes(5));
+        origin.Store.Replays.Find(mine[0])!.Touch(origin.Time);
+        await LookThroughAsync(origin);
+
+        Assert.Equal([mine[3], mine[0], other], origin.Store.Replays.List().Select(replay => replay.Id.Value));
+    }
+
+    [Fact]
+    public async Task MinFreeBytes_OfTheDiskAreNotFree_TheOldestGoUntilTheyAre()
+    {
+        using var disk = SmallDisk.Mount(1 << 20);
+        var retention = new RetentionOptions { MinFreeBytes = 0 };
+        using var origin = new Origin(dataPath: disk.Path, dvr: Full, retention: retention);
+        var all = new List<string>();
+        for (var i = 0; i < 4; i++)
+            all.Add(await RecordAsync(origin, $"channel-{i}"));
+        origin.Time.Advance(TimeSpan.FromMinutes(5));
+        origin.Store.Replays.Find(all[0])!.Touch(origin.Time);
+        await origin.ChoresAsync();
+
+        // One gives back what is missing; the oldest is being watched.
+        retention.MinFreeBytes = new DriveInfo(disk.Path).AvailableFreeSpace + 1000;
+        await LookThroughAsync(origin);
+        Assert.Equal([all[3], all[2], all[0]], origin.Store.Replays.List().Select(replay => replay.Id.Value));
+        await LookThroughAsync(origin);
+        Assert.Equal(3, origin.Store.Replays.List().Count);
+
+        // More than there is: what is watched stays, and what is on air.
+        retention.MinFreeBytes = 1 << 20;
+        await LookThroughAsync(origin);
+        Assert.Equal([all[0]], origin.Store.Replays.List().Select(replay => replay.Id.Value));
+        Assert.False(origin.Broadcast.IsEnded);
+    }
+
+    [Fact]
     public async Task Delete_WhileItIsRead_EndsTheReaderAndLeavesNothing()
     {
         using var origin = new Origin(dvr: Full);
