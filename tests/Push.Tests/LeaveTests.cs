@@ -23,8 +23,8 @@ public sealed class LeaveTests
         Gen.Int[0, 1_000_000], Gen.Int[2, 10], Gen.Int[0, 99], Gen.Int[0, 60_000]).Sample((seed, segments, percent, cut) => Task.Run(async () =>
     {
         var time = new ScaledTime(20);
-        using var whole = new TestOrigin(Options, time);
-        using var origin = new TestOrigin(Options, time);
+        using var whole = new TestOrigin(Options, TimeProvider.System);
+        using var origin = new TestOrigin(Options, TimeProvider.System);
         var id = BroadcastId.New(Script.StartedAt);
         var script = Script.Make(seed, segments, ends: false);
         var at = script.Boundaries[script.Boundaries.Count * percent / 100];
@@ -61,7 +61,7 @@ public sealed class LeaveTests
     public async Task Pusher_LeavesBeforeThePublisherCameBack_IsNotHeldUp()
     {
         var time = new ScaledTime(20);
-        using var origin = new TestOrigin(Options, time);
+        using var origin = new TestOrigin(Options, TimeProvider.System);
         var id = BroadcastId.New(Script.StartedAt);
         var script = Script.Make(3, 4, ends: false);
         await using (var first = Factory(time, origin))
@@ -82,7 +82,7 @@ public sealed class LeaveTests
     public async Task Pusher_LeavesWhileTheOriginIsAway_WaitsNoLongerThanItsPatience()
     {
         var time = new ScaledTime(20);
-        using var origin = new TestOrigin(Options, time) { IsAway = true };
+        using var origin = new TestOrigin(Options, TimeProvider.System) { IsAway = true };
         var script = Script.Make(3, 4, ends: false);
         await using var factory = Factory(time, origin);
         script.Play(factory.Open(Channel, BroadcastId.New(Script.StartedAt), Script.Contract, Script.StartedAt), 0, script.Count);
@@ -91,7 +91,7 @@ public sealed class LeaveTests
     }
 
     private static PushSinkFactory Factory(TimeProvider time, TestOrigin origin) =>
-        // Its clock goes faster than this machine may be at the moment.
+        // Its clock goes faster than this machine may be at the moment; the origin's does not.
         new(Options, time, NullLogger<PushSinkFactory>.Instance, new Through(origin)) { TakeOverPatience = TimeSpan.FromHours(1) };
 
     // A factory disposes of its handler, and the origin outlives it.

@@ -32,8 +32,8 @@ public sealed class TakeOverTests
     {
         var time = new ScaledTime(20);
         var options = Options();
-        using var first = new TestOrigin(options, time);
-        using var second = new TestOrigin(options, time);
+        using var first = new TestOrigin(options, TimeProvider.System);
+        using var second = new TestOrigin(options, TimeProvider.System);
         var id = BroadcastId.New(Script.StartedAt);
         var script = Script.Make(seed, segments, ends: false);
         var at = Math.Max(1, script.Count * percent / 100);
@@ -81,8 +81,8 @@ public sealed class TakeOverTests
     {
         var time = new ScaledTime(20);
         var options = Options();
-        using var first = new TestOrigin(options, time);
-        using var second = new TestOrigin(options, time);
+        using var first = new TestOrigin(options, TimeProvider.System);
+        using var second = new TestOrigin(options, TimeProvider.System);
         var id = BroadcastId.New(Script.StartedAt);
         var script = Script.Make(5, 10, ends: false);
         await using var old = Factory(options, time, first, second);
@@ -123,8 +123,8 @@ public sealed class TakeOverTests
         for (var behind = 1; behind < 12; behind++)
         {
             var time = new ScaledTime(20);
-            using var first = new TestOrigin(Options(), time);
-            using var second = new TestOrigin(Options(), time);
+            using var first = new TestOrigin(Options(), TimeProvider.System);
+            using var second = new TestOrigin(Options(), TimeProvider.System);
             var id = BroadcastId.New(Script.StartedAt);
             var script = Script.Make(seed, 5, ends: false);
             // The first origin has some of the parts of a segment of which the second one has all.
@@ -145,8 +145,8 @@ public sealed class TakeOverTests
     public async Task TakeOver_OriginsThatDoNotKnowTheBroadcastFromItsBeginning_OneThatDoesIsEnough()
     {
         var time = new ScaledTime(20);
-        using var first = new TestOrigin(Options(), time);
-        using var second = new TestOrigin(Options(), time);
+        using var first = new TestOrigin(Options(), TimeProvider.System);
+        using var second = new TestOrigin(Options(), TimeProvider.System);
         var id = BroadcastId.New(Script.StartedAt);
         var script = Script.Make(3, 6, ends: false);
         await using (var factory = Factory(Options(), time, first, second))
