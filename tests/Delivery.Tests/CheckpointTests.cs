@@ -7,16 +7,7 @@ namespace Millrace.Delivery.Tests;
 /// <summary>A journal that was made shorter tells the same, whenever it was done and wherever a kill fell.</summary>
 public sealed class CheckpointTests
 {
-    public static TheoryData<DvrMode, int> Cases()
-    {
-        var data = new TheoryData<DvrMode, int>();
-        foreach (var mode in (DvrMode[])[DvrMode.Off, DvrMode.Window])
-        {
-            for (var seed = 0; seed < 8; seed++)
-                data.Add(mode, seed);
-        }
-        return data;
-    }
+    public static TheoryData<DvrMode, int> Cases() => RecordedNode.Seeds(DvrMode.Off, DvrMode.Window);
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -29,6 +29,18 @@ internal sealed class RecordedNode : IDisposable
         recovered = new(() => Assert.Single(Store.TakeRecovered()));
     }
 
+    /// <summary>Cases of <see cref="RandomBroadcast"/>: eight seeds for each mode.</summary>
+    public static TheoryData<DvrMode, int> Seeds(params DvrMode[] modes)
+    {
+        var data = new TheoryData<DvrMode, int>();
+        foreach (var mode in modes)
+        {
+            for (var seed = 0; seed < 8; seed++)
+                data.Add(mode, seed);
+        }
+        return data;
+    }
+
     public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
 
     public MediaArena Arena { get; }

@@ -8,16 +8,7 @@ namespace Millrace.Delivery.Tests;
 /// </summary>
 public sealed class RecoveryTests
 {
-    public static TheoryData<DvrMode, int> Cases()
-    {
-        var data = new TheoryData<DvrMode, int>();
-        foreach (var mode in Enum.GetValues<DvrMode>())
-        {
-            for (var seed = 0; seed < 8; seed++)
-                data.Add(mode, seed);
-        }
-        return data;
-    }
+    public static TheoryData<DvrMode, int> Cases() => RecordedNode.Seeds(Enum.GetValues<DvrMode>());
 
     [Theory]
     [MemberData(nameof(Cases))]

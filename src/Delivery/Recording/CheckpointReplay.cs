@@ -18,8 +18,17 @@ internal sealed class CheckpointReplay
     /// <summary>The open period's renditions, as they were announced. At the end.</summary>
     public NewRendition[] Announced { get; private set; } = [];
 
-    /// <summary>Takes the next record. False when it does not belong into a checkpoint.</summary>
-    public bool Take(JournalRecord record)
+    /// <summary>Takes the next record, and with the last one calls <paramref name="restore"/>. False when it does not belong into a checkpoint.</summary>
+    public bool Take(JournalRecord record, Action<OriginState> restore)
+    {
+        if (!Take(record))
+            return false;
+        if (record is JournalRecord.CheckpointEnded end)
+            restore(end.Origin);
+        return true;
+    }
+
+    private bool Take(JournalRecord record)
     {
         switch (record)
         {

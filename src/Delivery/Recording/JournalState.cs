@@ -74,13 +74,7 @@ internal sealed class JournalState
             return true;
         }
         if (checkpoint is not null)
-        {
-            if (!checkpoint.Take(record))
-                return false;
-            if (record is JournalRecord.CheckpointEnded end)
-                Restore(end.Origin);
-            return true;
-        }
+            return checkpoint.Take(record, Restore);
         switch (record)
         {
             case JournalRecord.CheckpointBegan began:
