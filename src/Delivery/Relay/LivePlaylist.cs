@@ -45,6 +45,9 @@ internal sealed class LivePlaylist
     /// <summary>Target duration.</summary>
     public TimeSpan Target => Tail is { } known ? TimeSpan.FromSeconds(known.TargetDuration) : DefaultTarget;
 
+    /// <summary>Somebody waits for its next version.</summary>
+    public bool HasViewers => Volatile.Read(ref viewers) > 0;
+
     /// <summary>Somebody waits for its next version, or did within a target duration.</summary>
     public bool IsWatched => Volatile.Read(ref viewers) > 0 || IsWithin(Volatile.Read(ref lastLeft), Target);
 

@@ -55,6 +55,8 @@ internal sealed class RelayDecisions(RelayNode node)
     public MediaAnswer Answer(in MediaRequest request, RelayObject item, RelayBody body, RelayVerdict verdict)
     {
         var head = item.Head!;
+        if (head.IsImmutable && (verdict == RelayVerdict.Hit || head.IsFromDisk))
+            node.Viewers.Served(item, isRelay: !request.Loop.IsEmpty);
         var length = body.IsComplete && !head.IsPassed ? body.Length : head.Length;
         var answer = new MediaAnswer { Status = head.Status, CacheControl = head.CacheControl, ETag = head.ETag, Relayed = FieldsOf(item, head, verdict) };
         // What is passed through by another request may be longer, and has its ranges from the parent.

@@ -20,6 +20,7 @@ internal sealed class RelayFetcher
     private readonly RelayCache cache;
     private readonly Upstream upstream;
     private readonly LiveDirectories directories;
+    private readonly ReplayViewers viewers;
     private readonly RelayMemory memory;
     private readonly RelayDisk? disk;
     private readonly LoopGuard loops;
@@ -28,11 +29,12 @@ internal sealed class RelayFetcher
     private readonly ILogger logger;
 
     public RelayFetcher(
-        RelayCache cache, Upstream upstream, LiveDirectories directories, RelayMemory memory, RelayDisk? disk, LoopGuard loops, RelayOptions options, TimeProvider time, ILogger logger)
+        RelayCache cache, Upstream upstream, LiveDirectories directories, ReplayViewers viewers, RelayMemory memory, RelayDisk? disk, LoopGuard loops, RelayOptions options, TimeProvider time, ILogger logger)
     {
         this.cache = cache;
         this.upstream = upstream;
         this.directories = directories;
+        this.viewers = viewers;
         this.memory = memory;
         this.disk = disk;
         this.loops = loops;
@@ -89,6 +91,8 @@ internal sealed class RelayFetcher
             }
             if (head.Status >= 500 && TryServeStale(target, previous))
                 return;
+            if (head.IsImmutable)
+                viewers.Fetched(target.Key.Path);
             if (head is { Status: 200, Length: { } length } && length > options.MaxObjectBytes)
             {
                 // Known for as long as the object would be kept; the bytes go to each viewer by themselves.

@@ -46,8 +46,9 @@ public sealed class RelayNode : IAsyncDisposable
         Parents = new ParentSet(options, time, logger);
         purges = new RecentPurges(time);
         upstream = new Upstream(Parents, new UpstreamJudge(purges), http, options, time);
+        Viewers = new ReplayViewers(upstream, Loops, options, time);
         Passage = new RelayPassage(upstream, Loops, options);
-        Cache.Fetch = new RelayFetcher(Cache, upstream, Directories, Memory, disk, Loops, options, time, logger).RunAsync;
+        Cache.Fetch = new RelayFetcher(Cache, upstream, Directories, Viewers, Memory, disk, Loops, options, time, logger).RunAsync;
         Directories.Follow = new LiveFollower(Cache, time).RunAsync;
         Status = new CacheStatus(options.Name);
         probe = new ParentProbe(Parents, http, options, time, Loops);
@@ -75,6 +76,8 @@ public sealed class RelayNode : IAsyncDisposable
     internal RelayPassage Passage { get; }
 
     internal LiveDirectories Directories { get; }
+
+    internal ReplayViewers Viewers { get; }
 
     internal ParentSet Parents { get; }
 
@@ -121,6 +124,7 @@ public sealed class RelayNode : IAsyncDisposable
     {
         await DrainAsync();
         await Cache.StopAsync();
+        await Viewers.StopAsync();
         await upstream.StopAsync();
         await stop.CancelAsync();
         await sweeping;
@@ -139,6 +143,7 @@ public sealed class RelayNode : IAsyncDisposable
             await Task.Delay(SweepInterval, Time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Cache.Sweep();
             Directories.Sweep();
+            Viewers.Sweep();
         }
     }
 
