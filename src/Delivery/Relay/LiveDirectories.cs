@@ -13,6 +13,8 @@ internal sealed class LiveDirectories
 #pragma warning restore CA1001
 {
     private const int MaxPlaylists = 20_000;
+    // Which nobody has seen yet: about as many as requests may be under way.
+    private const int MaxUnread = 2000;
 
     private readonly ConcurrentDictionary<string, LivePlaylist> playlists = new(StringComparer.Ordinal);
     // The playlist of a directory that was read last.
@@ -21,6 +23,7 @@ internal sealed class LiveDirectories
     private readonly Lock gate = new();
     private readonly TimeProvider time;
     private readonly CancellationTokenSource stop = new();
+    private int unread;
 
     public LiveDirectories(TimeProvider time)
     {
@@ -31,25 +34,70 @@ internal sealed class LiveDirectories
     /// <summary>Follows a playlist until nobody watches it or the token is cancelled. Set once, before the first request.</summary>
     public Func<LivePlaylist, CancellationToken, Task> Follow { get; set; } = (_, _) => Task.CompletedTask;
 
-    /// <summary>A viewer asks for a playlist's next version; the caller calls <see cref="LivePlaylist.Leave"/>. Null when there are too many.</summary>
+    /// <summary>
+    /// A viewer asks for a playlist's next version; the caller calls <see cref="Leave"/>. Null when there are too many. Until it came
+    /// once, a playlist is known for as long as somebody waits for it, and nobody follows it: anybody can ask for what does not exist.
+    /// </summary>
     public LivePlaylist? Watch(in RelayKey key)
     {
-        if (!playlists.TryGetValue(key.Path, out var playlist))
+        if (playlists.TryGetValue(key.Path, out var playlist) && playlist.Tail is not null)
         {
-            if (playlists.Count >= MaxPlaylists)
-                return null;
-            playlist = playlists.GetOrAdd(key.Path, static (path, time) => new LivePlaylist(path, time), time);
+            playlist.Enter(key);
+            FollowIfWatched(playlist);
+            return playlist;
         }
-        playlist.Enter(key);
-        if (playlist.Follower is not { IsCompleted: false })
+        lock (gate)
         {
-            lock (gate)
+            if (!playlists.TryGetValue(key.Path, out playlist))
             {
-                if (playlist.Follower is not { IsCompleted: false } && !stop.IsCancellationRequested)
-                    playlist.Follower = Task.Run(() => Follow(playlist, stop.Token));
+                if (unread >= MaxUnread)
+                {
+                    RelayMetrics.CountRefused("watching");
+                    return null;
+                }
+                playlists[key.Path] = playlist = new LivePlaylist(key.Path, time);
+                unread++;
             }
+            playlist.Enter(key);
+            return playlist;
         }
-        return playlist;
+    }
+
+    /// <summary>The viewer was answered, or left.</summary>
+    public void Leave(LivePlaylist playlist)
+    {
+        playlist.Leave();
+        if (playlist.Tail is not null)
+            return;
+        lock (gate)
+            ForgetUnread(playlist);
+    }
+
+    /// <summary>
+    /// A playlist's next version is fetched: until <see cref="Unpin"/> it is known who waits for it, though they leave with its last byte,
+    /// before it is read. Null when it was seen before, or nobody watches it.
+    /// </summary>
+    public LivePlaylist? Pin(in RelayKey key)
+    {
+        if (!key.IsBlocking || !playlists.TryGetValue(key.Path, out var playlist) || playlist.Tail is not null)
+            return null;
+        lock (gate)
+        {
+            if (playlist.Tail is not null || !playlists.TryGetValue(key.Path, out var current) || current != playlist)
+                return null;
+            playlist.Pins++;
+            return playlist;
+        }
+    }
+
+    /// <summary>The fetch has ended.</summary>
+    public void Unpin(LivePlaylist playlist)
+    {
+        lock (gate)
+        {
+            playlist.Pins--;
+            ForgetUnread(playlist);
+        }
     }
 
     /// <summary>A playlist came whole.</summary>
@@ -57,14 +105,26 @@ internal sealed class LiveDirectories
     {
         if (item.Body!.Length > PlaylistTail.MaxBytes || PlaylistTail.Read(Plain(item)) is not { } tail)
             return;
-        if (!playlists.TryGetValue(item.Key.Path, out var playlist))
+        LivePlaylist? playlist;
+        lock (gate)
         {
-            if (playlists.Count >= MaxPlaylists)
-                return;
-            playlist = playlists.GetOrAdd(item.Key.Path, static (path, time) => new LivePlaylist(path, time), time);
+            var isKnown = playlists.TryGetValue(item.Key.Path, out playlist);
+            if (playlist?.Tail is null)
+            {
+                if (playlists.Count - unread >= MaxPlaylists)
+                {
+                    RelayMetrics.CountRefused("playlists");
+                    return;
+                }
+                if (isKnown)
+                    unread--;
+                else
+                    playlists[item.Key.Path] = playlist = new LivePlaylist(item.Key.Path, time);
+            }
+            playlist!.Read(tail);
         }
-        playlist.Read(tail);
         directories[playlist.Directory] = playlist;
+        FollowIfWatched(playlist);
     }
 
     /// <summary>Somebody asks for media.</summary>
@@ -80,6 +140,9 @@ internal sealed class LiveDirectories
     /// <summary>Whether the object is media or playlist of something that somebody watches now.</summary>
     public bool IsLive(RelayObject item) =>
         Find(item.Key.Path, out var name) is { IsWatched: true, Tail: { IsEnded: false } tail } && (RelayPath.IsPlaylist(name) || tail.Lists(name) || name.SequenceEqual(tail.Hint));
+
+    /// <summary>Playlists that are known.</summary>
+    public int Count => playlists.Count;
 
     /// <summary>Whether a playlist is asked for ahead now.</summary>
     public bool IsFollowing(string path) => playlists.TryGetValue(path, out var playlist) && playlist.Follower is { IsCompleted: false };
@@ -107,7 +170,7 @@ internal sealed class LiveDirectories
     {
         foreach (var (path, playlist) in playlists)
         {
-            if (!playlist.IsForgotten)
+            if (playlist.Tail is null || !playlist.IsForgotten)
                 continue;
             playlists.TryRemove(path, out _);
             directories.TryRemove(KeyValuePair.Create(playlist.Directory, playlist));
@@ -122,6 +185,23 @@ internal sealed class LiveDirectories
         lock (gate)
             following = [.. playlists.Values.Select(playlist => playlist.Follower).OfType<Task>()];
         await Task.WhenAll(following);
+    }
+
+    private void ForgetUnread(LivePlaylist playlist)
+    {
+        if (playlist is { Tail: null, HasViewers: false, Pins: 0 } && playlists.TryRemove(KeyValuePair.Create(playlist.Path, playlist)))
+            unread--;
+    }
+
+    private void FollowIfWatched(LivePlaylist playlist)
+    {
+        if (playlist.Follower is { IsCompleted: false } || !playlist.IsWatched)
+            return;
+        lock (gate)
+        {
+            if (playlist.Follower is not { IsCompleted: false } && !stop.IsCancellationRequested)
+                playlist.Follower = Task.Run(() => Follow(playlist, stop.Token));
+        }
     }
 
     private LivePlaylist? Find(ReadOnlySpan<char> path, out ReadOnlySpan<char> name)

@@ -42,6 +42,9 @@ internal sealed class LivePlaylist
     /// <summary>The task that asks ahead, while somebody watches; guarded by <see cref="LiveDirectories"/>.</summary>
     public Task? Follower { get; set; }
 
+    /// <summary>Fetches of it before it was read once; guarded by <see cref="LiveDirectories"/>.</summary>
+    public int Pins { get; set; }
+
     /// <summary>Target duration.</summary>
     public TimeSpan Target => Tail is { } known ? TimeSpan.FromSeconds(known.TargetDuration) : DefaultTarget;
 

@@ -110,7 +110,8 @@ public sealed class RelayEndpoint
         {
             if (item is not null)
                 node.Cache.Leave(item);
-            watched?.Leave();
+            if (watched is not null)
+                node.Directories.Leave(watched);
         }
         if (isPassed && !await node.Passage.TrySendAsync(context, key, loop))
             await WriteAsync(context, decisions.Busy("passing"));

@@ -46,6 +46,7 @@ internal sealed class RelayFetcher
     /// <summary>Runs until the object is complete, failed or abandoned. Never throws. Leaves <paramref name="previous"/>.</summary>
     public async Task RunAsync(RelayObject target, RelayObject? previous)
     {
+        var pinned = directories.Pin(target.Key);
         try
         {
             await FetchAsync(target, previous);
@@ -60,6 +61,8 @@ internal sealed class RelayFetcher
                 Fail(target, 502, "The relay failed.\n");
             else if (!target.Body!.IsComplete)
                 target.Body.Fail();
+            if (pinned is not null)
+                directories.Unpin(pinned);
             cache.Finish(target);
             if (previous is not null)
                 cache.Leave(previous);

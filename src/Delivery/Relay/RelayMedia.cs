@@ -34,7 +34,7 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
         else if (item.Head is { IsPassed: true })
         {
             // Each viewer's own request to a parent, through Kestrel.
-            watched?.Leave();
+            Leave(watched);
             node.Cache.Leave(item);
             return MediaTurn.Foreign;
         }
@@ -53,8 +53,14 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
             held = new Held(this, item, verdict, watched);
             return MediaTurn.Held;
         }
-        watched?.Leave();
+        Leave(watched);
         return MediaTurn.Answered;
+    }
+
+    private void Leave(LivePlaylist? watched)
+    {
+        if (watched is not null)
+            node.Directories.Leave(watched);
     }
 
     // A short text lies in memory that moves while it is not pinned: it is sent in one go when it is whole.
@@ -113,7 +119,7 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
         private void End()
         {
             media.node.AddWaiting(-1);
-            watched?.Leave();
+            media.Leave(watched);
         }
     }
 

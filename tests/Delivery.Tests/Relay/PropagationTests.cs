@@ -59,6 +59,36 @@ public sealed class PropagationTests
     }
 
     [Fact]
+    public async Task Playlists_ThatSomebodyMadeUp_AreForgottenWithTheirRequests()
+    {
+        await using var relay = new TestRelay(options => options.MaxUpstream = 5000);
+        await WatchAsync(relay);
+        await RequestAsync(relay, "live.m3u8?_HLS_msn=7&_HLS_part=2");
+        relay.Parents.Automatic = request =>
+        {
+            request.Respond(404, "", "no-store");
+            return true;
+        };
+        for (var i = 0; i < 3000; i++)
+            Assert.Equal(404, (await relay.TextAsync($"/b/{i:x26}/source/live.m3u8", "?_HLS_msn=7&_HLS_part=1")).Response.StatusCode);
+        await relay.IdleButAsync(1);
+        Assert.Equal(1, relay.Node.Directories.Count);
+        // As many as wait at a time are known, and no more; nobody follows them. What is real is watched as before.
+        relay.Parents.Automatic = null;
+        var waiting = Enumerable.Range(10_000, 2500).Select(i => relay.Get($"/b/{i:x26}/source/live.m3u8", "?_HLS_msn=7&_HLS_part=1")).ToList();
+        Assert.Equal(2001, relay.Node.Directories.Count);
+        Assert.False(relay.Node.Directories.IsFollowing($"/b/{10_000:x26}/source/live.m3u8"));
+        var real = relay.Node.Directories.Watch(new RelayKey(TestRelay.Base + "live.m3u8", 7, 2, Hls.PlaylistSkip.None, ContentCoding.Identity))!;
+        Assert.True(real.HasViewers && relay.Node.Directories.IsFollowing(real.Path));
+        relay.Node.Directories.Leave(real);
+        foreach (var exchange in waiting)
+            exchange.Abort();
+        await Task.WhenAll(waiting.Select(exchange => exchange.Done));
+        await relay.IdleButAsync(1);
+        Assert.Equal(1, relay.Node.Directories.Count);
+    }
+
+    [Fact]
     public void Tail_OfADeltaUpdate_CountsWhatWasSkipped()
     {
         var tail = PlaylistTail.Read("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES\n#EXT-X-MEDIA-SEQUENCE:10\n#EXT-X-SKIP:SKIPPED-SEGMENTS=5\n#EXTINF:2,\n15.m4s\n#EXT-X-PART:URI=\"16.0.m4s\",DURATION=0.3\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"16.1.m4s\"\n"u8)!;
