@@ -323,6 +323,8 @@ public sealed class Broadcast
                 FindVideo();
             else
                 LoseVideo();
+            if (discovery is null && ladder.IsJudgementDue)
+                ladder.Judge(Facts(frameRate));
             // Other renditions need a new period, which begins where players can begin.
             if (discovery is null && (kind == MediaKind.Video ? CanBegin(unit) : video is null) && ladder.WantsPeriod(Facts(frameRate)))
                 discovery = new PeriodDiscovery { Video = video, Audio = audio, TakesRecoveryPoint = kind == MediaKind.Video && !unit.IsRandomAccess };

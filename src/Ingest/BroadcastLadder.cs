@@ -46,6 +46,8 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     private int failures;
     private long startedAt;
     private TimeSpan? lookedAt;
+    private TimeSpan? judgedAt;
+    private bool isJudged;
     private int pastRestarts;
     private long pastDropped;
     private IReadOnlyList<string> pastErrors = [];
@@ -66,6 +68,7 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
     {
         leftOut = 0;
         roomSince = null;
+        isJudged = false;
         if (ladders is null || failure is not null && ladders.Elapsed(failedAt) < RetryDelay)
         {
             Close();
@@ -103,29 +106,41 @@ internal sealed class BroadcastLadder(Broadcast broadcast, Ladders? ladders)
             return false;
         if (failure is not null && current is null)
             return ladders.Elapsed(failedAt) >= RetryDelay;
-        if (current is { HasFailed: true })
+        if (current is { HasFailed: true } || isJudged)
             return true;
         var now = ladders.Clock;
         if (lookedAt is { } last && now - last < LookEvery)
             return false;
         lookedAt = now;
-        if (WantsOthers(facts, now) || HasFoundRoom(facts, now))
-            return true;
-        if (current is null && judge.Shed == 0)
-            return false;
+        return WantsOthers(facts, now) || HasFoundRoom(facts, now);
+    }
+
+    /// <summary>Whether <see cref="Judge"/> is to be called, about once a second.</summary>
+    public bool IsJudgementDue =>
+        ladders is not null && !isJudged && (current is not null || judge.Shed > 0) && (judgedAt is not { } last || ladders.Clock - last >= LookEvery);
+
+    /// <summary>
+    /// Judges whether this machine keeps up, at any picture: key frames can be ten seconds apart, and of two of them the first would only
+    /// find that it is late. A verdict holds until the next period.
+    /// </summary>
+    /// <param name="facts">What is known of the source now.</param>
+    public void Judge(SourceFacts facts)
+    {
+        var now = ladders!.Clock;
+        judgedAt = now;
         // Of sound alone there is nothing to shed.
         var status = current is { Plan.Video.Count: > 0 } ? current.Status ?? Idle : Idle;
         var hasRoom = judge.Shed > 0 && ladders.HasRoomForMore(broadcast.Channel, facts, judge.Shed - 1, current?.Plan);
         switch (judge.Look(now, status, hasRoom))
         {
             case LoadVerdict.Shed:
+                isJudged = true;
                 ladders.Shed(broadcast.Channel, status);
-                return true;
+                break;
             case LoadVerdict.Restore:
+                isJudged = true;
                 ladders.Tell(broadcast.Channel, LadderEventKind.Restored, "this machine keeps up again");
-                return true;
-            default:
-                return false;
+                break;
         }
     }
 

@@ -183,6 +183,22 @@ public sealed class BroadcastLadderTests
     }
 
     [Fact]
+    public void Ladder_MachineThatDoesNotKeepUp_ShedsAtTheNextKeyFrameHoweverRareTheyAre()
+    {
+        // Half of real time, while the false clock runs as fast as pictures are sent.
+        using var program = new Script("exec ffmpeg -readrate 0.5 \"$@\"");
+        using var stage = new Stage(Wanting("96p@100k/ultrafast"), path: program.Path);
+        var publisher = stage.Publish(Clip.Pictures("320x180", 25, 12, gop: 300, more: "-bf 0"));
+        publisher.Play(50, "96p");
+        publisher.Play(200, null);
+        Assert.Equal([2], stage.Sink.Periods.Select(period => period.Renditions.Count));
+        publisher.Play(51, null);
+        Assert.Equal([2, 1], stage.Sink.Periods.Select(period => period.Renditions.Count));
+        Assert.Contains(stage.Problems(publisher), problem => problem.Code == "ladder_shed");
+        stage.End();
+    }
+
+    [Fact]
     public void Ladder_ProgramThatAlwaysDies_IsWithdrawnAtADiscontinuityAndTriedAgainLessAndLessOften()
     {
         using var program = new Script("echo 'no such codec' >&2; exit 3");
