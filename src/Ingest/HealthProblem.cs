@@ -89,7 +89,7 @@ public sealed record HealthProblem(string Code, string Message)
         else if (ladder.State == TranscoderState.Restarting)
             yield return new("ladder_restarting", $"The further renditions have a gap: {ladder.Reason}");
         else if (ladder.HasRecentErrors)
-            yield return new("source_undecodable", $"Some of what comes cannot be decoded, and the further renditions show what ffmpeg makes of it: {(ladder.LastErrors is [.., var line] ? line : "")} Look at the encoder, and at the way to it.");
+            yield return new("source_undecodable", $"Some of what comes cannot be decoded, and the further renditions show what ffmpeg makes of it.{(ladder.LastErrors is [.., var line] ? $" It says: {line}." : "")} Look at the encoder, and at the way to it.");
         // Sound that is made to AAC does not stand for pictures that are missing.
         if (ladder.Notes.Count > 0 && (ladder.OverBudget > 0 || !ladder.Rungs.Any(rung => rung.Height > 0)))
             yield return new("ladder_left_out", string.Join(' ', ladder.Notes));
