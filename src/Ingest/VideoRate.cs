@@ -20,8 +20,11 @@ internal sealed class VideoRate(long before)
     /// <summary>A declared rate that is so many times the measured one, or the other way round, is not true.</summary>
     private const int Far = 2;
 
-    /// <summary>Seconds until too little is believed: many begin with a picture that stands still.</summary>
-    public const double Patience = 60;
+    /// <summary>
+    /// Seconds of measures until they are believed where nothing was declared, and until too little is believed where something was:
+    /// many begin with a picture that stands still.
+    /// </summary>
+    public const double Trial = 20, Patience = 60;
 
     private double start = double.NaN;
     private double newest = double.NaN;
@@ -38,7 +41,7 @@ internal sealed class VideoRate(long before)
         get
         {
             if (Declared == 0)
-                return highest > 0 ? highest : before;
+                return measured >= Trial ? highest : before;
             return highest > Declared * Far || measured >= Patience && highest * Far < Declared ? highest : Declared;
         }
     }

@@ -131,8 +131,9 @@ public sealed class BroadcastLadderTests
     {
         using var stage = new Stage(Wanting("auto"));
         var publisher = stage.Publish(Clip.Pictures("426x240", 25, 8, gop: 50, more: "-bf 0 -b:v 80k -maxrate 80k -bufsize 80k"));
-        publisher.Play(150, "160p");
-        publisher.Play(50, null);
+        // Four measures of six seconds.
+        publisher.Play(590, "160p");
+        publisher.Play(70, null);
         Assert.Equal([2, 1], stage.Sink.Periods.Select(period => period.Renditions.Count));
         Assert.Equal(0, stage.Budget.Used);
         Assert.DoesNotContain(stage.Problems(publisher), problem => problem.Code == "ladder_left_out");
