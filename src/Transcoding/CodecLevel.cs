@@ -58,8 +58,11 @@ internal readonly record struct CodecLevel(int Number)
         return new CodecLevel(62);
     }
 
-    /// <summary>The format that players are told: High of AVC, Main of HEVC and AV1, 8 bits; frames a second, or 0 when they are to be measured.</summary>
-    public VideoFormat Announce(Codec codec, int width, int height, double framesPerSecond = 0) => new(codec, codec switch
+    /// <summary>
+    /// The format that players are told: High of AVC, Main of HEVC and AV1, 8 bits; frames a second, or 0 when they are to be measured;
+    /// square pixels if nothing else is said.
+    /// </summary>
+    public VideoFormat Announce(Codec codec, int width, int height, double framesPerSecond = 0, (int Horizontal, int Vertical)? aspect = null) => new(codec, codec switch
     {
         Codec.Avc => string.Create(CultureInfo.InvariantCulture, $"avc1.6400{Number:x2}"),
         // general_level_idc is 30 times the level; 0x90: progressive, frames only.
@@ -69,5 +72,6 @@ internal readonly record struct CodecLevel(int Number)
     }, [], width, height)
     {
         DeclaredFrameRate = framesPerSecond,
+        SampleAspectRatio = aspect ?? (1, 1),
     };
 }

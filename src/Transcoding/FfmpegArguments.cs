@@ -112,7 +112,7 @@ public static class FfmpegArguments
             // 1. What was given out already ends here, in front of everything that costs.
             var after = continueAfter.Video is { } video ? Text($"trim=start_pts={video.In(VideoFormat.VideoTimescale).Ticks + LeadSeconds * VideoFormat.VideoTimescale + 1}") : null;
             // 2. Scaled once per size.
-            var sizes = plan.Video.Select((rung, index) => (rung, index)).GroupBy(item => (item.rung.Width, item.rung.Height)).ToList();
+            var sizes = plan.Video.Select((rung, index) => (rung, index)).GroupBy(item => (item.rung.Width, item.rung.Height, item.rung.Announced.SampleAspectRatio)).ToList();
             chains.Add(Chain("[0:v:0]", [after, sizes.Count > 1 ? Text($"split={sizes.Count}") : null],
                 string.Concat(sizes.Select((_, size) => Text($"[s{size}]")))));
             for (var size = 0; size < sizes.Count; size++)
@@ -120,7 +120,8 @@ public static class FfmpegArguments
                 var rungs = sizes[size].ToList();
                 var every = rungs[0].rung.KeepsEvery;
                 var same = rungs.TrueForAll(item => item.rung.KeepsEvery == every);
-                var scale = Text($"scale={sizes[size].Key.Width}:{sizes[size].Key.Height},setsar=1");
+                var (width, height, (horizontal, vertical)) = sizes[size].Key;
+                var scale = Text($"scale={width}:{height},setsar={(horizontal == vertical ? "1" : $"{horizontal}/{vertical}")}");
                 if (rungs.Count == 1)
                 {
                     chains.Add(Chain(Text($"[s{size}]"), [Thinning(plan, every, continueAfter), scale, Last(rungs[0].rung, encoders)], Text($"[v{rungs[0].index}]")));

@@ -40,7 +40,7 @@ public static class Ladder
                 if (spec.Height > picture.Most)
                     notes.Add(Text($"{NameOf(spec.Codec, spec.Height)} is left out: the source has only {(picture.Most < picture.ShortSide ? $"pixels for {picture.Most}" : $"{picture.ShortSide}")} rows."));
                 else if (rungs.Find(rung => rung.Name == NameOf(spec.Codec, spec.Height)) is null)
-                    rungs.Add(Make(spec, picture, source));
+                    rungs.Add(Make(spec, picture.At(spec.Height), (1, 1), source));
             }
             rungs.Sort(reason is null ? 0 : 1, Math.Max(0, rungs.Count - (reason is null ? 0 : 1)),
                 Comparer<VideoRung>.Create((a, b) => (b.Height * b.Width).CompareTo(a.Height * a.Width) is var bySize && bySize != 0 ? bySize : b.BitsPerSecond.CompareTo(a.BitsPerSecond)));
@@ -63,7 +63,8 @@ public static class Ladder
     /// <param name="Width">Columns, as they are shown.</param>
     /// <param name="Height">Rows.</param>
     /// <param name="Columns">Columns that it has: fewer where its pixels are wider than high.</param>
-    private readonly record struct Picture(double Width, double Height, int Columns)
+    /// <param name="Aspect">Its pixels' width and height.</param>
+    private readonly record struct Picture(double Width, double Height, int Columns, (int Horizontal, int Vertical) Aspect)
     {
         public int ShortSide => (int)Math.Round(Math.Min(Width, Height));
 
@@ -77,6 +78,13 @@ public static class Ladder
             return (Even(Width * factor, Columns), Even(Height * factor, (int)Height));
         }
 
+        /// <summary>Even sizes with the source's own pixels, all of them where its short side is no more than that.</summary>
+        public (int Width, int Height) Whole(int most)
+        {
+            var factor = Math.Min(1, most / Math.Min(Columns, Height));
+            return (Even(Columns * factor, Columns), Even(Height * factor, (int)Height));
+        }
+
         private static int Even(double size, int most) =>
             Math.Max(2, Math.Min((int)Math.Round(size / 2, MidpointRounding.AwayFromZero), most / 2) * 2);
     }
@@ -85,7 +93,7 @@ public static class Ladder
     {
         var (horizontal, vertical) = video.SampleAspectRatio;
         var aspect = horizontal > 0 && vertical > 0 ? (double)horizontal / vertical : 1;
-        picture = new Picture(video.Width * aspect, video.Height, video.Width);
+        picture = new Picture(video.Width * aspect, video.Height, video.Width, horizontal > 0 && vertical > 0 ? (horizontal, vertical) : (1, 1));
         var ratio = picture.Width / picture.Height;
         if (ratio is > 8 or < 0.125 || picture.Most < 32)
         {
@@ -139,24 +147,26 @@ public static class Ladder
         }
     }
 
+    /// <summary>The one in the source's place has its columns and rows, and its pixels' shape.</summary>
     private static VideoRung TopRung(SourceFacts source, Picture picture)
     {
-        var height = Math.Min(picture.Most, 2160) / 2 * 2;
+        var size = picture.Whole(2160);
+        var height = Math.Min(size.Width, size.Height);
         var usual = UsualBits(height);
         var bits = source.VideoBitsPerSecond > 0 ? Math.Clamp(source.VideoBitsPerSecond, Math.Min(usual, 300_000), usual * 2) : usual;
-        return Make(new RungSpec(height, Rate(source), bits, Codec.Avc, null), picture, source);
+        return Make(new RungSpec(height, Rate(source), bits, Codec.Avc, null), size, picture.Aspect, source);
     }
 
-    private static VideoRung Make(RungSpec spec, Picture picture, SourceFacts source)
+    private static VideoRung Make(RungSpec spec, (int Width, int Height) size, (int Horizontal, int Vertical) aspect, SourceFacts source)
     {
-        var (width, height) = picture.At(spec.Height);
+        var (width, height) = size;
         var rate = Rate(source);
         var every = KeepsEvery(rate, spec);
         rate /= every;
         var bits = spec.BitsPerSecond ?? BitsOf(spec, UsualBits(spec.Height), source);
         var preset = spec.Preset ?? spec.Codec switch { Codec.Avc => "veryfast", Codec.Hevc => "ultrafast", _ => "8" };
         var level = CodecLevel.Of(spec.Codec, width, height, rate, bits);
-        return new VideoRung(NameOf(spec.Codec, spec.Height), width, height, rate, every, bits, spec.Codec, preset, level.Announce(spec.Codec, width, height, DeclaredRate(source) / every))
+        return new VideoRung(NameOf(spec.Codec, spec.Height), width, height, rate, every, bits, spec.Codec, preset, level.Announce(spec.Codec, width, height, DeclaredRate(source) / every, aspect))
         {
             Level = level,
         };

@@ -4,7 +4,7 @@ namespace Millrace.Transcoding;
 
 /// <summary>A video rendition that ffmpeg makes.</summary>
 /// <param name="Name">Such as <c>480p</c>, or <c>hevc-480p</c>; unique in its ladder, good for a path.</param>
-/// <param name="Width">Square pixels, even.</param>
+/// <param name="Width">Even. Pixels are square, but for the rung in the source's place, which has the source's.</param>
 /// <param name="Height">Even.</param>
 /// <param name="MaxFramesPerSecond">What the player is told.</param>
 /// <param name="KeepsEvery">1 keeps every frame of the source, 2 every second one, and so on. Key frames are always kept.</param>

@@ -89,14 +89,26 @@ public sealed class LadderTests
                 {
                     var video = source.Video!;
                     Assert.True(rung.Width <= video.Width && rung.Height <= video.Height && rung.Width % 2 == 0 && rung.Height % 2 == 0, $"{source}: {rung}");
-                    var shape = (double)video.Width * video.SampleAspectRatio.Horizontal / video.SampleAspectRatio.Vertical / video.Height;
+                    var shape = Shape(video);
                     // To within two rows or columns of the rounding.
-                    Assert.True(Math.Abs(rung.Width - rung.Height * shape) <= 2 * Math.Max(1, shape), $"{source}: {rung}");
+                    Assert.True(Math.Abs(Shape(rung.Announced) / shape - 1) <= 2.0 / Math.Min(rung.Width, rung.Height), $"{source}: {rung}");
+                    Assert.True(rung.Announced.SampleAspectRatio == (1, 1) || plan.IsNormalized && rung == plan.Video[0], $"{source}: {rung}");
                     made++;
                 }
             }
         }
         Assert.True(made > 3000);
+
+        static double Shape(VideoFormat video) => (double)video.Width * video.SampleAspectRatio.Horizontal / video.SampleAspectRatio.Vertical / video.Height;
+    }
+
+    [Fact]
+    public void Derive_NormalizedSource_KeepsAllOfItsPixelsAndTheirShape()
+    {
+        var plan = Derive(Source(720, 576, 25, 2_000_000, 16, 11), "360p", SourceMode.Normalize);
+        Assert.Equal("576p=720x576@25/2000 360p=654x360@25/700", Sizes(plan));
+        Assert.Equal([(16, 11), (1, 1)], plan.Video.Select(rung => rung.Announced.SampleAspectRatio));
+        Assert.Contains("scale=720:576,setsar=16/11", string.Join(' ', FfmpegArguments.Build(plan, EncoderProfile.Software, default)), StringComparison.Ordinal);
     }
 
     [Fact]
