@@ -81,6 +81,9 @@ internal sealed class TestRelay : IAsyncDisposable
             Time.Advance(step);
             for (var i = 0; i < 300 && !holds(); i++)
                 await Task.Yield();
+            // A thread that the machine has not given a turn has not set its timer yet.
+            if (!holds())
+                await Task.Delay(TimeSpan.FromMilliseconds(1));
         }
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (!holds())
