@@ -83,22 +83,17 @@ public sealed partial class RelayBadInputTests : IAsyncLifetime
     [InlineData("bytes=0-99999999999999999999", 200)]
     [InlineData("bytes=999999999-", 416)]
     [InlineData("bytes=-0", 416)]
-    [InlineData("bytes=9223372036854775807-", 200)]
     [InlineData("bytes=5-2", 200)]
-    [InlineData("bytes=-18446744073709551616", 200)]
     [InlineData("bytes=0-0,1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8,9-9", 200)]
-    [InlineData("lines=0-1", 200)]
     [InlineData("bytes=0-1", 206)]
     public async Task Range_HoweverAbsurd_IsAnsweredHereAndPoisonsNothing(string range, int status)
     {
         var first = await AskAsync($"GET /b/x/a.m4s HTTP/1.1\r\nHost: relay\r\nRange: {range}\r\nConnection: close\r\n\r\n");
         var after = await AskAsync("GET /b/x/a.m4s HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n");
         var again = await AskAsync($"GET /b/x/a.m4s HTTP/1.1\r\nHost: relay\r\nRange: {range}\r\nConnection: close\r\n\r\n");
-        // While a body still comes a range gets all of it (RFC 9110 §14.2).
+        // While a body whose length is not known still comes a range gets all of it (RFC 9110 §14.2); more ranges: HostileHttpTests.
         Assert.Contains(Status(first), new[] { status, 200 });
-        Assert.Equal((200, 1000), (Status(after), Body(after).Length));
-        // What is too large for a number is no range or one that ends with the object: both are right.
-        Assert.True(Status(again) == status || (status == 200 && Status(again) is 206 or 416), again);
+        Assert.Equal((200, 1000, status), (Status(after), Body(after).Length, Status(again)));
         Assert.Single(reached);
     }
 
