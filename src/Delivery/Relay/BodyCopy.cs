@@ -62,9 +62,9 @@ internal sealed class BodyCopy(
                         Attempt.Outrun();
                         await ((Task)pending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                         (Attempt, stream) = (other.Attempt, other.Stream);
-                        for (var rested = other.Bytes.AsMemory(0, other.Count); !rested.IsEmpty; rested = rested[read..])
+                        for (var rested = other.Bytes.AsMemory(0, other.Count); !rested.IsEmpty && body.GetSpace() is { IsEmpty: false } room; rested = rested[read..])
                         {
-                            space = body.GetSpace();
+                            space = room;
                             read = Math.Min(space.Length, rested.Length);
                             rested[..read].CopyTo(space);
                             Take(read);

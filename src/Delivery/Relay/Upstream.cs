@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Millrace.Delivery.Relay;
 
 /// <summary>
@@ -125,12 +127,14 @@ internal sealed class Upstream
         var otherAsking = TryAsync(other, request, token);
         var isSlowFirst = await Task.WhenAny(slowAsking, otherAsking) == slowAsking;
         var (winner, loser) = isSlowFirst ? (slow, other) : (other, slow);
-        if (!isSlowFirst && other.Worth == UpstreamWorth.Useful && request.MayBeHeld && TryJudge(slow, slowAsking, request))
+        // What an error of the second one says of an object that is to come is no reason to leave the first one, which may know better.
+        var isRefusal = !isSlowFirst && request.MayBeHeld && other.Answer is null or { IsSuccessStatusCode: false, StatusCode: not HttpStatusCode.NotModified };
+        if (!isSlowFirst && request.MayBeHeld && !isRefusal && winner.Worth == UpstreamWorth.Useful && TryJudge(slow, slowAsking, request))
             return other;
-        if (winner.Worth == UpstreamWorth.Useful)
+        if (winner.Worth == UpstreamWorth.Useful && !isRefusal)
             loser.Outrun();
         await Task.WhenAll(slowAsking, otherAsking);
-        if (loser.Worth > winner.Worth)
+        if (loser.Worth > winner.Worth || (isRefusal && loser.Worth == winner.Worth))
             (winner, loser) = (loser, winner);
         loser.Dispose();
         return Used(winner);

@@ -104,6 +104,22 @@ public sealed class OverdueTests
     }
 
     [Fact]
+    public async Task Parent_ThatKnowsNothingOfIt_IsNotBelievedBeforeTheOneThatHoldsIt()
+    {
+        await using var relay = Relay();
+        var first = await WatchAsync(relay, takesParts: false);
+        var playlist = await NextAsync(relay, 2, 0);
+        var viewer = relay.Get(Live, "?_HLS_msn=7&_HLS_part=2");
+        await relay.AdvanceUntilAsync(() => Count(relay) == 3, Most);
+        (await NextAsync(relay, 2, 1)).Respond(404, "", "no-store");
+        await relay.AdvanceUntilAsync(() => true, TimeSpan.FromSeconds(0.3));
+        Assert.False(viewer.Done.IsCompleted || playlist.Cancelled.IsCancellationRequested);
+        playlist.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        Assert.Equal(TestRelay.Playlist(7, 3), Encoding.UTF8.GetString(await viewer.BodyAsync()));
+        Assert.Equal(first, (await NextAsync(relay, 3, 0)).Host);
+    }
+
+    [Fact]
     public async Task Body_ThatStopsInTheMiddle_GoesOnAtTheParentThatHasMore()
     {
         await using var relay = Relay();

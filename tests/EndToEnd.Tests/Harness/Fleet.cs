@@ -11,10 +11,13 @@ internal sealed class Fleet : IAsyncDisposable
     public const string ClusterSecret = "a-secret-of-the-tests";
     private const string PushSecret = "0123456789abcdef0123456789abcdef";
 
-    // A busy machine hedges and times out by itself; that is tested elsewhere, here it would blur the count. MILLRACE_HEDGE=0.15s measures it.
+    /// <summary>After how long relays ask a second parent, when <c>MILLRACE_HEDGE</c> says so; null: so late that they never do.</summary>
+    public static string? Hedge { get; } = Environment.GetEnvironmentVariable("MILLRACE_HEDGE");
+
+    // Evaluated after it. A busy machine hedges and times out by itself; that is tested elsewhere, here it would blur the count.
     private static readonly string[] Relaying =
     [
-        $"--Cluster:Secret={ClusterSecret}", $"--Relay:HedgeAfter={Environment.GetEnvironmentVariable("MILLRACE_HEDGE") ?? "5s"}", "--Relay:AnswerTimeout=8s", "--Relay:ConnectTimeout=2s", "--Relay:ProbeTimeout=0.4s",
+        $"--Cluster:Secret={ClusterSecret}", $"--Relay:HedgeAfter={Hedge ?? "5s"}", "--Relay:AnswerTimeout=8s", "--Relay:ConnectTimeout=2s", "--Relay:ProbeTimeout=0.4s",
         "--Relay:SlowStart=0s",
     ];
 
