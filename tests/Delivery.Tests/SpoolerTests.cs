@@ -80,7 +80,7 @@ public sealed class SpoolerTests
     [Fact]
     public async Task Dispose_WhileOthersAdd_ThrowsAtNobody()
     {
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < 20; i++)
         {
             var spooler = new Spooler(new DeliveryOptions { SpoolThreads = 1 }, TimeProvider.System, new NotedLog());
             using var begun = new CountdownEvent(2);
