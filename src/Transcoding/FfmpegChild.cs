@@ -14,10 +14,17 @@ internal sealed class FfmpegChild : IDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    // Contexts of what makes renditions, as ffmpeg names them in front of its lines. Decoders and the demultiplexer have others.
+    private static readonly string[] Makers =
+    [
+        "[libx264", "[libx265", "[libsvtav1", "[h264_", "[hevc_", "[av1_", "[enc:", "[fc#", "[vost#", "[aost#", "[out#", "[mp4 @",
+    ];
+
     private readonly Process process;
     private readonly Queue<string> lines = new();
     private readonly Thread errors;
     private int errorCount;
+    private volatile string? fault;
 
     private FfmpegChild(Process process)
     {
@@ -49,6 +56,9 @@ internal sealed class FfmpegChild : IDisposable
 
     /// <summary>Lines so far that it calls errors: mostly what it could not decode.</summary>
     public int Errors => Volatile.Read(ref errorCount);
+
+    /// <summary>The first error of an encoder, a filter or the multiplexer; null while there is none. What comes out may be anything from then on.</summary>
+    public string? Fault => fault;
 
     /// <exception cref="System.ComponentModel.Win32Exception">It cannot be started.</exception>
     public static FfmpegChild Start(string program, IEnumerable<string> arguments) => new(ChildSpawner.Start(program, arguments));
@@ -123,7 +133,11 @@ internal sealed class FfmpegChild : IDisposable
             return;
         var text = line.ToString();
         if (text.Contains("[error]", StringComparison.Ordinal))
+        {
             Interlocked.Increment(ref errorCount);
+            if (fault is null && Array.Exists(Makers, context => text.StartsWith(context, StringComparison.Ordinal)))
+                fault = text;
+        }
         lock (lines)
         {
             if (lines.Count == MaxLines)

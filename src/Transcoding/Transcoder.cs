@@ -110,7 +110,7 @@ public sealed class Transcoder : IDisposable
         newest = new long?[plan.RungCount];
         ends = new long?[plan.RungCount];
         formats = new TrackFormat?[plan.RungCount];
-        watch = time.CreateTimer(_ => LookForHang(), null, WatchInterval, WatchInterval);
+        watch = time.CreateTimer(_ => LookAtChild(), null, WatchInterval, WatchInterval);
         supervisor = new Thread(Supervise) { IsBackground = true, Name = "ffmpeg supervisor" };
         supervisor.Start();
     }
@@ -358,7 +358,7 @@ public sealed class Transcoder : IDisposable
             {
                 if (finished && end == "it ended" && ((isFinishing && !buffer.HasNext) || isRenewing))
                     return null;
-                var said = errorsBefore.Count > 0 ? $" It said: {errorsBefore[^1]}" : "";
+                var said = (running.Fault ?? (errorsBefore is [.., var last] ? last : null)) is { } line ? $" It said: {line}" : "";
                 return (killReason ?? fault ?? end) + "." + said;
             }
         }
@@ -520,8 +520,11 @@ public sealed class Transcoder : IDisposable
         return lag > TimeSpan.Zero ? lag : TimeSpan.Zero;
     }
 
-    /// <summary>Every quarter second: errors are dated, and a child that is fed and gives nothing out is killed; the supervisor sees it end.</summary>
-    private void LookForHang()
+    /// <summary>
+    /// Every quarter second: errors are dated, and a child that is fed and gives nothing out, or whose encoders say that they fail, is
+    /// killed; the supervisor sees it end.
+    /// </summary>
+    private void LookAtChild()
     {
         lock (gate)
         {
@@ -530,7 +533,15 @@ public sealed class Transcoder : IDisposable
                 errorsSeen = talking.Errors;
                 erredAt = time.GetTimestamp();
             }
-            if (child is null || killReason is not null || time.GetElapsedTime(lastOutputAt) < options.HangTimeout)
+            if (child is null || killReason is not null)
+                return;
+            if (child.Fault is not null && !isFinishing)
+            {
+                killReason = "it printed an error";
+                child.Kill();
+                return;
+            }
+            if (time.GetElapsedTime(lastOutputAt) < options.HangTimeout)
                 return;
             var flows = fedSinceOutput >= UnitsOfAHang && time.GetElapsedTime(lastFedAt) < options.HangTimeout;
             if (!flows && !isFinishing && !isRenewing)

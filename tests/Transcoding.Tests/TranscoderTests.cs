@@ -260,6 +260,31 @@ public sealed class TranscoderTests
     }
 
     [Fact]
+    public async Task Run_EncoderThatPrintsAnError_IsStartedAgain()
+    {
+        var before = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        using var program = new Script(
+            $"[ -e {before} ] && exec {Tool.Ffmpeg.Path} \"$@\"; touch {before}; echo '[libx264 @ 0x1] [error] out of its mind' >&2; exec sleep 600");
+        var clip = Clip.Pictures();
+        var options = new TranscodingOptions { Ladder = "96p@100k", Source = SourceMode.Passthrough, HangTimeout = TimeSpan.FromMinutes(1), MaxBacklog = TimeSpan.FromMinutes(1) };
+        var pool = new MediaBlockPool();
+        var sink = new RecordingSink();
+        using var arena = new MediaArena(pool);
+        using var transcoder = new Transcoder(Plan(clip, options), options, Tool.Ffmpeg with { Path = program.Path }, pool, sink, TimeProvider.System);
+        Feed(transcoder, clip.Units(arena));
+        for (var left = 3000; transcoder.Status.Restarts == 0; left--)
+        {
+            Assert.True(left > 0, "It goes on with an encoder that failed.");
+            await Task.WhenAny(transcoder.Completion, Task.Delay(20, TestContext.Current.CancellationToken));
+        }
+        transcoder.Finish();
+        await transcoder.Completion.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        Assert.Contains(sink.States, told => told.State == TranscoderState.Restarting && told.Reason!.Contains("out of its mind", StringComparison.Ordinal));
+        Assert.Equal(TranscoderState.Ended, sink.States[^1].State);
+        File.Delete(before);
+    }
+
+    [Fact]
     public void Feed_ProgramThatReadsNothing_DropsUpToAKeyFrameAndNeverWaits()
     {
         using var program = new Script("exec sleep 600");
