@@ -77,6 +77,8 @@ public sealed class SteeringTests(Browser browser, OtherPlayers players, ITestOu
             await dash.PlaysOnAsync(8, Patience);
             output.WriteLine($"dash.js: {await dash.EvaluateAsync<string>("JSON.stringify(window.watch)")}, errors {await dash.EvaluateAsync<string>("JSON.stringify(window.probe.errors)")}");
             await dash.ScreenshotAsync("steering-dash");
+            // The page was loaded from the first edge: what it asks besides media goes to the one that lives.
+            await UntilAsync(() => hls.Requests.Any(url => url.StartsWith($"{edges[2].Origin}/api/v1/channels/", StringComparison.Ordinal)), hls, "it asks nobody about the channel");
             Assert.Equal(1, dash.Loads);
 
             await hls.ScreenshotAsync("steering-hls");

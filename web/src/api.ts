@@ -1,4 +1,5 @@
 import type { ServerClock } from './clock.ts';
+import { Edges } from './edges.ts';
 import type { Period } from './player/media-clock.ts';
 
 /** One channel as `GET /api/v1/channels/{name}` describes it. */
@@ -61,6 +62,16 @@ export type ChannelsAnswer =
 
 const timeoutMs = 8000;
 
+/** Where everything is asked for; a page has one. */
+export const edges = new Edges(globalThis.location?.origin ?? '');
+
+/** Asks where a channel can be played from, so that others are known when this server goes. Never throws except when `signal` cancels. */
+export async function learnEdges(channel: string, clock: ServerClock, signal: AbortSignal): Promise<void> {
+  const answer = await fetchJson(`/api/v1/channels/${encodeURIComponent(channel)}/playback`, clock, signal);
+  const places = answer.status === 200 && isRecord(answer.body) ? answer.body['places'] : undefined;
+  if (Array.isArray(places)) edges.learn(places.map((place) => (isRecord(place) ? String(place['hls']) : '')));
+}
+
 /** Asks for one channel. Never throws except when `signal` cancels. */
 export async function fetchChannel(name: string, clock: ServerClock, signal: AbortSignal): Promise<ChannelAnswer> {
   const answer = await fetchJson(`/api/v1/channels/${encodeURIComponent(name)}`, clock, signal);
@@ -107,24 +118,29 @@ interface JsonAnswer {
 }
 
 async function fetchJson(path: string, clock: ServerClock, signal: AbortSignal): Promise<JsonAnswer> {
-  const sentMs = Date.now();
   try {
-    const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(), timeoutMs);
-    const cancel = () => limit.abort();
-    signal.addEventListener('abort', cancel);
-    try {
-      const response = await fetch(path, { cache: 'no-store', signal: limit.signal });
-      clock.observe(Date.parse(response.headers.get('date') ?? ''), sentMs, Date.now());
-      const body: unknown = response.ok ? await response.json() : null;
-      return { status: response.status, body, reason: `HTTP ${response.status}` };
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', cancel);
-    }
+    return await edges.ask(path, (url, patienceMs) => fetchWithin(url, patienceMs ?? timeoutMs, clock, signal));
   } catch (error) {
     signal.throwIfAborted();
     return { status: 0, body: null, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function fetchWithin(url: string, patienceMs: number, clock: ServerClock, signal: AbortSignal): Promise<JsonAnswer> {
+  signal.throwIfAborted();
+  const limit = new AbortController();
+  const cancel = () => limit.abort();
+  const timer = setTimeout(cancel, patienceMs);
+  signal.addEventListener('abort', cancel);
+  try {
+    const sentMs = Date.now();
+    const response = await fetch(url, { cache: 'no-store', signal: limit.signal });
+    clock.observe(Date.parse(response.headers.get('date') ?? ''), sentMs, Date.now());
+    const body: unknown = response.ok ? await response.json() : null;
+    return { status: response.status, body, reason: `HTTP ${response.status}` };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', cancel);
   }
 }
 

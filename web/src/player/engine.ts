@@ -10,6 +10,8 @@ export interface EngineEvents {
   /** The broadcast was over before anything of it was played. */
   alreadyOver(): void;
   qualities(list: readonly Quality[]): void;
+  /** Where it plays from now, or may. */
+  sources(urls: readonly string[]): void;
   /** For the record of what went wrong, fatal or not. */
   note(detail: string): void;
 }

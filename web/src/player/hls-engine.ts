@@ -193,6 +193,7 @@ export class HlsEngine implements Engine {
   }
 
   #report(): void {
+    this.#events.sources(this.#hls.levels.map((level) => level.uri));
     this.#events.qualities(
       this.#hls.levels.map((level, index) => ({
         index,

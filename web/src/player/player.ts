@@ -1,4 +1,4 @@
-import { fetchBroadcast, fetchChannel } from '../api.ts';
+import { edges, fetchBroadcast, fetchChannel, learnEdges } from '../api.ts';
 import type { ChannelInfo } from '../api.ts';
 import { backoffMs } from '../backoff.ts';
 import { ServerClock } from '../clock.ts';
@@ -33,6 +33,8 @@ const steadyAfterMs = 10_000;
 const longStallMs = 6000;
 /** Beyond the target by this much the viewer is called behind live, and offered the way back. */
 const behindSeconds = 3;
+/** Edges come and go. */
+const learnEveryMs = 60_000;
 /** hls.js takes a start in front of the first picture of a playlist that grows for none at all, and that may be late by a little. */
 const insideSeconds = 0.5;
 /** So near to where a live playlist begins nothing is seeked to: it would be gone before it is loaded. */
@@ -75,6 +77,7 @@ export class Player {
   #askTimer = 0;
   #asking = false;
   #unanswered = 0;
+  #edgesAt = -Infinity;
   #retryTimer = 0;
   #playingSince = 0;
   #stalledSince = 0;
@@ -362,7 +365,7 @@ export class Player {
     const attachment = this.#attachment;
     const current = () => attachment === this.#attachment && !this.#closing.signal.aborted;
     this.#restarts++;
-    const url = this.#url();
+    const url = edges.origin + this.#url();
     // Exact when all of it is there; in a window the first playlist tells, and `#tick` goes there.
     const earliest = this.#info?.live === false ? 0 : insideSeconds;
     const start = this.#back === null ? null : Math.max(earliest, this.#back - (this.#recording.rewindableFrom ?? 0));
@@ -371,6 +374,7 @@ export class Player {
       mediaError: (detail) => current() && this.#send({ type: 'media-error', detail }),
       alreadyOver: () => current() && this.#send({ type: 'ended' }),
       qualities: (list) => current() && this.#setQualities(list),
+      sources: (urls) => edges.learn(urls),
       note: (detail) => this.#note(detail),
     };
     try {
@@ -441,8 +445,17 @@ export class Player {
       // Closed.
     } finally {
       this.#asking = false;
+      if (this.#unanswered === 0) this.#learnEdges();
       this.#planAsk();
     }
+  }
+
+  /** Learns now and then where else this can be played, while the server answers. */
+  #learnEdges(): void {
+    const channel = this.#info?.name ?? '';
+    if (channel === '' || performance.now() - this.#edgesAt < learnEveryMs) return;
+    this.#edgesAt = performance.now();
+    learnEdges(channel, this.#clock, this.#closing.signal).catch(() => undefined);
   }
 
   /** Of a page for one broadcast: what became of it. */
