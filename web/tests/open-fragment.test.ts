@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasPartToCome } from '../src/player/open-fragment.ts';
+import { hasPartToCome, wasLoadedElsewhere } from '../src/player/open-fragment.ts';
 
 type Details = Parameters<typeof hasPartToCome>[0];
 
@@ -31,4 +31,14 @@ test('HasPartToCome_PartsBeforeTheBufferLeftOutByASwitch_AreNot', () => {
 test('HasPartToCome_AnotherSegmentOrNoParts_NothingIs', () => {
   assert.equal(hasPartToCome(segment(6), 6, 11.9246), false);
   assert.equal(hasPartToCome({ partList: null } as unknown as Details, 5, 11), false);
+});
+
+test('WasLoadedElsewhere_PartsBeforeTheBufferLeftOutByASwitch_IsTrueUntilOneIsToCome', () => {
+  const details = segment(7);
+  // The first two came from another edge.
+  details.partList!.slice(0, 2).forEach((part) => Object.assign(part, { loaded: false }));
+  assert.equal(wasLoadedElsewhere(details, 5, 12.002), true);
+  assert.equal(wasLoadedElsewhere(details, 5, 10.3), false);
+  assert.equal(wasLoadedElsewhere(details, 6, 12.002), false);
+  assert.equal(wasLoadedElsewhere(segment(7), 5, 12.002), false);
 });

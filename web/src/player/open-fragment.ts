@@ -9,3 +9,12 @@ export function hasPartToCome(details: Pick<LevelDetails, 'partList'>, sn: numbe
     (part) => part.fragment.sn === sn && !part.loaded && !part.gap && part.end > position + leastSeconds,
   );
 }
+
+/**
+ * Whether what the playlist knows of fragment `sn` lies before `position` without having been loaded: it was loaded from another
+ * playlist, in front of a change of the edge in mid-segment.
+ */
+export function wasLoadedElsewhere(details: Pick<LevelDetails, 'partList'>, sn: number | 'initSegment', position: number): boolean {
+  const parts = (details.partList ?? []).filter((part) => part.fragment.sn === sn && !part.gap);
+  return parts.some((part) => !part.loaded) && parts.every((part) => part.loaded || part.end <= position + leastSeconds);
+}
