@@ -43,17 +43,21 @@ internal sealed class Swarm : IAsyncDisposable
     public async Task PlayOnAsync(int parts)
     {
         var goals = players.Select(player => player.Parts + parts).ToList();
-        await UntilAsync(() => !players.Where((player, index) => player.Parts < goals[index]).Any(), "the players do not play on");
+        await UntilAsync(() => !Behind().Any(), () => $"{Behind().Count()} players do not play on, the first of them {Behind().FirstOrDefault()?.Place}");
+
+        IEnumerable<SwarmPlayer> Behind() => players.Where((player, index) => player.Parts < goals[index]);
     }
 
     /// <summary>Until something else has come of their playing. That raises no event; this looks twenty times a second.</summary>
-    public async Task UntilAsync(Func<bool> holds, string otherwise)
+    public Task UntilAsync(Func<bool> holds, string otherwise) => UntilAsync(holds, () => otherwise);
+
+    private async Task UntilAsync(Func<bool> holds, Func<string> otherwise)
     {
         using var limit = new CancellationTokenSource(Patience);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         while (!holds())
         {
-            Assert.False(limit.IsCancellationRequested, $"{otherwise}: {Fault}");
+            Assert.False(limit.IsCancellationRequested, limit.IsCancellationRequested ? $"{otherwise()}: {Fault}" : null);
             await timer.WaitForNextTickAsync(CancellationToken.None);
         }
     }

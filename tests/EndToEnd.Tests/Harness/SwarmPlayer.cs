@@ -61,6 +61,9 @@ internal sealed class SwarmPlayer
         }
     }
 
+    /// <summary>Where it plays, for how many parts, and what it could not get last.</summary>
+    public string Place => $"at {edges[Volatile.Read(ref edge)].Authority}, {Parts} parts, {LastFault}";
+
     /// <summary>What it could not get, in words.</summary>
     public string? LastFault { get; private set; }
 
