@@ -57,7 +57,8 @@ internal sealed class Swarm : IAsyncDisposable
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         while (!holds())
         {
-            Assert.False(limit.IsCancellationRequested, limit.IsCancellationRequested ? $"{otherwise()}: {Fault}" : null);
+            if (limit.IsCancellationRequested)
+                Assert.Fail($"{otherwise()}: {Fault}");
             await timer.WaitForNextTickAsync(CancellationToken.None);
         }
     }
