@@ -20,7 +20,7 @@ internal static partial class Log
     [LoggerMessage(12006, LogLevel.Warning, "{Origin} was not reached to take broadcast {Broadcast} down ({Reason}): it may still be served there")]
     public static partial void NotTakenDown(this ILogger logger, string origin, string broadcast, string reason);
 
-    [LoggerMessage(12005, LogLevel.Error, "Pushing {Channel} (broadcast {Broadcast}) to {Origin} ended by a fault of ours")]
+    [LoggerMessage(12005, LogLevel.Error, "Pushing {Channel} (broadcast {Broadcast}) to {Origin} met a fault of ours; the origin is asked where it is, and it goes on from there")]
     public static partial void PushFault(this ILogger logger, Exception fault, string channel, string broadcast, string origin);
 
     [LoggerMessage(12007, LogLevel.Warning, "{Origin} takes {Channel} (broadcast {Broadcast}) from another ingest node now: it is given up here")]

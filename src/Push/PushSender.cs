@@ -65,21 +65,33 @@ internal sealed class PushSender
         try
         {
             logger.Pushing(channel, broadcast, origin);
-            await PushAsync(cancellation).ConfigureAwait(false);
+            while (!await TryPushAsync(cancellation).ConfigureAwait(false))
+                await Task.Delay(LongestPause, time, cancellation).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // The node stops.
         }
-        catch (Exception ours)
-        {
-            fault = "a fault of ours; the log has it";
-            logger.PushFault(ours, channel, broadcast, origin);
-        }
         finally
         {
             queue.Dispose();
             over.TrySetResult();
+        }
+    }
+
+    /// <summary>Pushes to the end. False after a fault of ours: an origin that is told nothing any more would serve an end that is none.</summary>
+    private async Task<bool> TryPushAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await PushAsync(cancellation).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception ours) when (!cancellation.IsCancellationRequested)
+        {
+            fault = "a fault of ours; the log has it";
+            logger.PushFault(ours, channel, broadcast, origin);
+            return false;
         }
     }
 

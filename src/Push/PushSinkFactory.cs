@@ -32,17 +32,7 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where trouble with origins is said.</param>
     public PushSinkFactory(PushOptions options, TimeProvider time, ILogger<PushSinkFactory> logger)
-        : this(options, time, logger, new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            ActivityHeadersPropagator = null,
-            ConnectTimeout = TimeSpan.FromSeconds(2),
-            // Names are looked up anew after it: an origin may have moved.
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-            MaxResponseHeadersLength = 16,
-        })
+        : this(options, time, logger, Sockets())
     {
     }
 
@@ -51,7 +41,7 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         this.options = options;
         this.time = time;
         this.logger = logger;
-        http = new HttpMessageInvoker(handler);
+        http = PeerHttp.Over(handler);
         origins = [.. options.Push.Select(origin => new Uri(origin.TrimEnd('/') + "/"))];
         PushMetrics.Announce();
     }
@@ -136,6 +126,15 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         sink.Resume(onAir.End with { FirstSegment = first });
         logger.GoesOn(channel.Value, onAir.Id.Value, count, first);
         return new RecoveredBroadcast(channel, onAir.Id, onAir.Open.StartedAt, onAir.Open.Contract, first, end, decodeEnd, sink);
+    }
+
+    private static SocketsHttpHandler Sockets()
+    {
+        var handler = PeerHttp.Sockets();
+        handler.ConnectTimeout = TimeSpan.FromSeconds(2);
+        // Names are looked up anew after it: an origin may have moved.
+        handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
+        return handler;
     }
 
     // The lower half of a generation: two pushers are never the same one. Origins count in the upper half.

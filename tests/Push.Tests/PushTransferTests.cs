@@ -47,6 +47,23 @@ public sealed class PushTransferTests
     }), iter: 10, threads: 1);
 
     [Fact]
+    public Task Push_AFaultOfOurs_IsNotTheEndOfIt() => Task.Run(async () =>
+    {
+        await using var run = new Run();
+        var script = Script.Make(7, 4);
+        run.Play(script, 0, script.Count / 2);
+        await run.SettleAsync();
+        run.Origin.Faults.Enqueue(new InvalidOperationException("a fault"));
+        run.Origin.Faults.Enqueue(new InvalidOperationException("another one"));
+        for (var answer = run.Origin.NextAnswerAsync(); !run.Origin.Faults.IsEmpty; answer = run.Origin.NextAnswerAsync())
+            await answer.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        run.Play(script, script.Count / 2, script.Count);
+        await run.EndAsync();
+
+        Assert.Equal(Serving.Texts(run.Reference), Serving.Texts(run.Pushed));
+    });
+
+    [Fact]
     public void Push_OriginForgetsEverything_ItGoesOnUnderTheSameNames() => Gen.Select(
         Gen.Int[0, 1_000_000], Gen.Int[3, 14], Gen.Int[10, 95], Gen.Int[0, 60_000].Array[0, 3]).Sample((seed, segments, percent, cuts) => OnPool(async () =>
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net;
 using System.Text;
@@ -39,6 +40,9 @@ internal sealed class TestOrigin : HttpMessageHandler
 
     /// <summary>Requests with a body, one after the other: bytes after which the connection breaks, and null for one that holds.</summary>
     public Queue<int?> Cuts { get; } = new();
+
+    /// <summary>What the next requests throw, one after the other, before it hears of them.</summary>
+    public ConcurrentQueue<Exception> Faults { get; } = new();
 
     /// <summary>Nobody reaches it.</summary>
     public bool IsAway { get; set; }
@@ -82,6 +86,8 @@ internal sealed class TestOrigin : HttpMessageHandler
         {
             if (IsAway)
                 throw new HttpRequestException("away");
+            if (Faults.TryDequeue(out var fault))
+                throw fault;
             target = receiver;
             asked = life;
             cut = request.Content is not null && request.RequestUri!.Segments.Length > 3 && Cuts.TryDequeue(out var next) ? next : null;

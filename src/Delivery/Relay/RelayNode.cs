@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Millrace.Core;
 
 namespace Millrace.Delivery.Relay;
 
@@ -28,7 +29,7 @@ public sealed class RelayNode : IAsyncDisposable
 
     /// <summary>With connections of its own to the parents.</summary>
     public RelayNode(RelayOptions options, TimeProvider time, ILogger<RelayNode> logger)
-        : this(options, time, logger, Handler(options))
+        : this(options, time, logger, Sockets(options))
     {
     }
 
@@ -38,7 +39,7 @@ public sealed class RelayNode : IAsyncDisposable
         this.logger = logger;
         Options = options;
         Time = time;
-        http = new HttpMessageInvoker(handler);
+        http = PeerHttp.Over(handler);
         Memory = new RelayMemory(options.MemoryBytes / 4);
         Directories = new LiveDirectories(time);
         disk = options.DiskCache.Length == 0 ? null : new RelayDisk(options, time, logger);
@@ -147,19 +148,14 @@ public sealed class RelayNode : IAsyncDisposable
         }
     }
 
-    private static SocketsHttpHandler Handler(RelayOptions options) => new()
+    private static SocketsHttpHandler Sockets(RelayOptions options)
     {
-        UseCookies = false,
-        UseProxy = false,
-        AllowAutoRedirect = false,
-        AutomaticDecompression = System.Net.DecompressionMethods.None,
-        ActivityHeadersPropagator = null,
-        ConnectTimeout = options.ConnectTimeout,
-        MaxConnectionsPerServer = int.MaxValue,
+        var handler = PeerHttp.Sockets();
+        handler.ConnectTimeout = options.ConnectTimeout;
         // Below the parents' Http:KeepAlive (75 s), so that it is this side that closes.
-        PooledConnectionIdleTimeout = TimeSpan.FromSeconds(50),
+        handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(50);
         // Names are looked up again.
-        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-        MaxResponseHeadersLength = 16,
-    };
+        handler.PooledConnectionLifetime = TimeSpan.FromMinutes(10);
+        return handler;
+    }
 }

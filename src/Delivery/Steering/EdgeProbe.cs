@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Millrace.Core;
 
 namespace Millrace.Delivery.Steering;
 
@@ -21,7 +22,7 @@ public sealed class EdgeProbe : IAsyncDisposable
 
     /// <summary>With connections of its own.</summary>
     public EdgeProbe(EdgeSet edges, TimeProvider time, ILogger<EdgeProbe> logger)
-        : this(edges, time, logger, new SocketsHttpHandler { UseCookies = false, UseProxy = false, AllowAutoRedirect = false, MaxResponseHeadersLength = 16, ActivityHeadersPropagator = null })
+        : this(edges, time, logger, PeerHttp.Sockets())
     {
     }
 
@@ -31,7 +32,7 @@ public sealed class EdgeProbe : IAsyncDisposable
         this.edges = edges;
         this.time = time;
         this.logger = logger;
-        http = new HttpMessageInvoker(handler);
+        http = PeerHttp.Over(handler);
     }
 
     /// <summary>Begins; without edges there is nothing to do.</summary>
