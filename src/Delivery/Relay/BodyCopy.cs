@@ -129,7 +129,7 @@ internal sealed class BodyCopy(
         }
         // It was there already, and did not come in the same moment.
         if (ahead is not null && time.GetElapsedTime(began) < options.HedgeAfter)
-            Attempt!.Parent.Doubt(Rendezvous.Hash(RelayPath.GroupOf(request.Path)));
+            Upstream.Doubt(Attempt!.Parent, request.Path);
         return ahead;
     }
 

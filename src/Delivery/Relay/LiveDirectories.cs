@@ -100,11 +100,11 @@ internal sealed class LiveDirectories
         }
     }
 
-    /// <summary>A playlist came whole.</summary>
-    public void Read(RelayObject item)
+    /// <summary>A playlist came whole. False when it is out of date by what is known here (<see cref="LivePlaylist.Read"/>).</summary>
+    public bool Read(RelayObject item)
     {
         if (item.Body!.Length > PlaylistTail.MaxBytes || PlaylistTail.Read(Plain(item)) is not { } tail)
-            return;
+            return true;
         LivePlaylist? playlist;
         lock (gate)
         {
@@ -114,17 +114,19 @@ internal sealed class LiveDirectories
                 if (playlists.Count - unread >= MaxPlaylists)
                 {
                     RelayMetrics.CountRefused("playlists");
-                    return;
+                    return true;
                 }
                 if (isKnown)
                     unread--;
                 else
                     playlists[item.Key.Path] = playlist = new LivePlaylist(item.Key.Path, time);
             }
-            playlist!.Read(tail);
+            if (!playlist!.Read(tail))
+                return false;
         }
         directories[playlist.Directory] = playlist;
         FollowIfWatched(playlist);
+        return true;
     }
 
     /// <summary>Somebody asks for media.</summary>
@@ -136,6 +138,9 @@ internal sealed class LiveDirectories
 
     /// <summary>Whether a playlist says that the object exists.</summary>
     public bool IsListed(ReadOnlySpan<char> path) => Find(path, out var name) is { Tail: { } tail } && tail.Lists(name);
+
+    /// <summary>Whether a playlist that goes on says that the object exists.</summary>
+    public bool IsListedLive(ReadOnlySpan<char> path) => Find(path, out var name) is { Tail: { IsEnded: false } tail } && tail.Lists(name);
 
     /// <summary>Whether the object is media or playlist of something that somebody watches now.</summary>
     public bool IsLive(RelayObject item) =>

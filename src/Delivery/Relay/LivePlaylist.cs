@@ -87,15 +87,18 @@ internal sealed class LivePlaylist
         }
     }
 
-    /// <summary>A version was read. Older ones than what is known change nothing.</summary>
-    public void Read(PlaylistTail read)
+    /// <summary>
+    /// A version was read. Older ones than what is known change nothing; false when it is older by more than a segment, and not just
+    /// overtaken on its way.
+    /// </summary>
+    public bool Read(PlaylistTail read)
     {
         TaskCompletionSource waiting;
         lock (gate)
         {
             touched = Now();
             if (tail is not null && !read.IsAtLeast(tail))
-                return;
+                return read.NextSegment >= tail.NextSegment - 1;
             if (tail is null || read.IsNewerThan(tail))
                 cadence.Advance(tail, read);
             Volatile.Write(ref tail, read);
@@ -103,6 +106,7 @@ internal sealed class LivePlaylist
             changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
         waiting.TrySetResult();
+        return true;
     }
 
     /// <summary>

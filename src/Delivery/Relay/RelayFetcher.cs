@@ -113,8 +113,8 @@ internal sealed class RelayFetcher
                 if (await copy.RunAsync())
                 {
                     // Read before the end is told: whoever asks next, asks knowing what it says.
-                    if (head.Status == 200 && RelayPath.IsPlaylist(target.Key.Path))
-                        directories.Read(target);
+                    if (head.Status == 200 && RelayPath.IsPlaylist(target.Key.Path) && !directories.Read(target))
+                        Upstream.Doubt(copy.Attempt!.Parent, target.Key.Path);
                     target.Complete();
                     return;
                 }
@@ -144,10 +144,12 @@ internal sealed class RelayFetcher
         var hold = directories.HoldOf(key.Path) ?? options.HoldLimit;
         // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
         var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? hold : TimeSpan.Zero;
-        // What may be held is late when the next part is.
-        var hedgeAfter = mayBeHeld ? directories.DueIn(key) + options.HedgePatience : options.HedgePatience;
+        // What may be held is late when the next part is. A first look at a directory is held rarely: for what is not on air yet.
+        var dueIn = directories.DueIn(key);
+        var isFirst = !key.IsBlocking && directories.HoldOf(key.Path) is null;
+        var hedgeAfter = mayBeHeld && !isFirst ? dueIn + options.HedgePatience : options.HedgePatience;
         return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), hedgeAfter, mayBeHeld,
-            mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
+            IsKnown: dueIn is not null || directories.IsListedLive(key.Path), mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
     }
 
     /// <summary>Reads an object from disk. False when nothing has been answered yet and a parent is to be asked.</summary>

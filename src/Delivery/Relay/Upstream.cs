@@ -52,6 +52,14 @@ internal sealed class Upstream
         }
     }
 
+    /// <summary>A parent has not what another one has: for a while the path's group asks it after the others. The group.</summary>
+    public static ulong Doubt(Parent parent, ReadOnlySpan<char> path)
+    {
+        var group = Rendezvous.Hash(RelayPath.GroupOf(path));
+        parent.Doubt(group);
+        return group;
+    }
+
     /// <summary>Another parent than this one is up.</summary>
     public bool HasOther(Parent parent) => parents.All.Any(other => other != parent && other.IsUp);
 
@@ -87,6 +95,8 @@ internal sealed class Upstream
                 continue;
             if (answered.Worth == UpstreamWorth.Useful)
             {
+                if (spare is { Worth: UpstreamWorth.Behind })
+                    Doubt(spare.Parent, request.Path);
                 spare?.Dispose();
                 return answered;
             }
@@ -152,8 +162,7 @@ internal sealed class Upstream
                 judging.RemoveWhere(task => task.IsCompleted);
             if (judging.Count >= MaxJudging || stop.IsCancellationRequested)
                 return false;
-            var group = Rendezvous.Hash(RelayPath.GroupOf(request.Path));
-            late.Parent.Doubt(group);
+            var group = Doubt(late.Parent, request.Path);
             judging.Add(JudgeAsync(late, asking, group));
             return true;
         }
@@ -203,11 +212,12 @@ internal sealed class Upstream
         {
             attempt.Answer = await http.SendAsync(message, attempt.Token);
             parents.Succeed(parent, isProbe: false);
-            attempt.Worth = judge.WorthOf(request.Path, attempt.Answer);
+            attempt.Worth = judge.WorthOf(request, attempt.Answer);
             RelayMetrics.CountUpstream(attempt.Worth switch
             {
                 UpstreamWorth.Useful => "answered",
                 UpstreamWorth.LastResort => "last_resort",
+                UpstreamWorth.Behind => "behind",
                 _ => "unable",
             });
         }

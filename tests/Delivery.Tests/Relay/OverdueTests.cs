@@ -120,6 +120,71 @@ public sealed class OverdueTests
     }
 
     [Fact]
+    public async Task Parent_ThatIsBehind_IsLeftForTheOneThatHasIt()
+    {
+        await using var relay = Relay();
+        var first = await WatchAsync(relay);
+        var (viewer, taker) = (relay.Get(Live, "?_HLS_msn=7&_HLS_part=2"), relay.Get(TestRelay.Base + "7.2.m4s"));
+        (await NextAsync(relay, 2, 0)).Respond(400, "", "no-store");
+        (await HintAsync(relay, 2, 0)).Respond(404, "", "no-store");
+        var (other, otherPart) = (await NextAsync(relay, 2, 1), await HintAsync(relay, 2, 1));
+        Assert.NotEqual(first, other.Host);
+        Assert.NotEqual(first, otherPart.Host);
+        other.Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        otherPart.Respond(200, "part", TestRelay.Immutable);
+        Assert.Equal(TestRelay.Playlist(7, 3), Encoding.UTF8.GetString(await viewer.BodyAsync()));
+        Assert.Equal("part", Encoding.UTF8.GetString(await taker.BodyAsync()));
+        Assert.Equal((other.Host, other.Host), ((await NextAsync(relay, 3, 0)).Host, (await HintAsync(relay, 3, 0)).Host));
+        Assert.All(relay.Node.Parents.All, parent => Assert.True(parent.IsUp));
+    }
+
+    [Fact]
+    public async Task Parent_WhoseErrorTheOthersShare_IsBelieved()
+    {
+        await using var relay = Relay();
+        var first = await WatchAsync(relay, takesParts: false);
+        var viewer = relay.Get(Live, "?_HLS_msn=7&_HLS_part=2");
+        (await NextAsync(relay, 2, 0)).Respond(404, "gone", "no-store");
+        (await NextAsync(relay, 2, 1)).Respond(404, "gone", "no-store");
+        await viewer.BodyAsync();
+        Assert.Equal(404, viewer.Response.StatusCode);
+        Assert.Equal(first, relay.Node.Parents.Order(RelayPath.GroupOf(Live))[0].Address.Host);
+    }
+
+    [Fact]
+    public async Task Parent_WhosePlaylistIsOld_IsAskedAfterTheOthers()
+    {
+        await using var relay = Relay();
+        var first = await WatchAsync(relay, takesParts: false);
+        (await NextAsync(relay, 2, 0)).Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        var viewer = relay.Get(Live);
+        var plain = await RequestAsync(relay, "live.m3u8", 0);
+        Assert.Equal(first, plain.Host);
+        plain.Respond(200, TestRelay.Playlist(5, 3), "public, max-age=1");
+        await viewer.BodyAsync();
+        Assert.NotEqual(first, relay.Node.Parents.Order(RelayPath.GroupOf(Live))[0].Address.Host);
+    }
+
+    [Theory]
+    [InlineData(200)]
+    [InlineData(404)]
+    public async Task FirstLook_ThatIsNotAnswered_IsAskedOfTheNextParentToo(int status)
+    {
+        await using var relay = Relay();
+        var viewer = relay.Get("/live/studio/main.m3u8");
+        var silent = await relay.Parents.RequestAsync(0);
+        await relay.AdvanceUntilAsync(() => relay.Parents.Requests.Count == 2, Most);
+        var other = await relay.Parents.RequestAsync(1);
+        Assert.NotEqual(silent.Host, other.Host);
+        other.Respond(status, "#EXTM3U\n", "no-cache");
+        // An error says that it is not there yet: the first one may hold the request until it is.
+        if (status != 200)
+            silent.Respond(200, "#EXTM3U\n", "no-cache");
+        Assert.Equal("#EXTM3U\n", Encoding.UTF8.GetString(await viewer.BodyAsync()));
+        Assert.Equal(200, viewer.Response.StatusCode);
+    }
+
+    [Fact]
     public async Task Body_ThatStopsInTheMiddle_GoesOnAtTheParentThatHasMore()
     {
         await using var relay = Relay();
