@@ -26,6 +26,13 @@ internal static class AcceptEncoding
         return best;
     }
 
+    /// <summary>The smallest of which the client takes the larger ones too: who answers in the end may make less than it takes.</summary>
+    public static ContentCoding ChooseWithLesser(ReadOnlySpan<char> header)
+    {
+        var best = Choose(header);
+        return best == ContentCoding.Brotli && Choose(header, ContentCoding.Gzip) != ContentCoding.Gzip ? ContentCoding.Identity : best;
+    }
+
     // q=0, q=0.0, q=0.00, q=0.000
     private static bool IsZero(ReadOnlySpan<char> parameter)
     {

@@ -46,4 +46,12 @@ public sealed class ByteRangeTests
     [InlineData("", 0)]
     public void Choose_AcceptEncoding_TakesTheSmallestAllowed(string header, int coding) =>
         Assert.Equal((ContentCoding)coding, AcceptEncoding.Choose(header));
+
+    [Theory]
+    [InlineData("gzip, deflate, br", 2)]
+    [InlineData("br", 0)]
+    [InlineData("br, gzip;q=0", 0)]
+    [InlineData("gzip", 1)]
+    public void ChooseWithLesser_AcceptEncoding_TakesWhatMayBecomeGzip(string header, int coding) =>
+        Assert.Equal((ContentCoding)coding, AcceptEncoding.ChooseWithLesser(header));
 }

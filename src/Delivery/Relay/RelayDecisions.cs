@@ -35,7 +35,7 @@ internal sealed class RelayDecisions(RelayNode node)
             refusal = Refuse(StatusCodes.Status508LoopDetected, "loop", "The request came through this relay before.\n");
             return false;
         }
-        var coding = RelayPath.IsText(path) ? AcceptEncoding.Choose(request.AcceptEncoding) : ContentCoding.Identity;
+        var coding = RelayPath.IsText(path) ? AcceptEncoding.ChooseWithLesser(request.AcceptEncoding) : ContentCoding.Identity;
         key = RelayKey.Of(path, coding);
         if (!RelayPath.IsPlaylist(path))
         {
@@ -141,7 +141,7 @@ internal sealed class RelayDecisions(RelayNode node)
             node.Status.Of(head, verdict, node.Time),
             hasAge ? age.ToString(CultureInfo.InvariantCulture) : null,
             head.Date,
-            head.StaleUntil is not null ? "110 - \"Response is Stale\"" : null)
+            head.StaleUntil is not null || head.IsStaleAbove ? "110 - \"Response is Stale\"" : null)
         {
             LastModified = head.LastModified,
             RetryAfter = head.RetryAfter,

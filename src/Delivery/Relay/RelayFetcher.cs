@@ -236,6 +236,7 @@ internal sealed class RelayFetcher
             ForwardStatus = 304,
             IsRevalidated = true,
             StaleUntil = null,
+            IsStaleAbove = answer.IsStaleAbove,
             MayStore = !control.NoStore,
             MayBeStale = !control.NoStore && !control.MustRevalidate,
             Lifetime = control.NoCache || control.NoStore ? TimeSpan.Zero : TimeSpan.FromSeconds(control.MaxAge ?? 0),

@@ -53,6 +53,9 @@ internal sealed record RelayHead
     /// <summary>It is used stale, because no parent answers, until this timestamp, when one is asked again; null when it is not.</summary>
     public long? StaleUntil { get; init; }
 
+    /// <summary>A tier above used it stale, because none of its own parents answered.</summary>
+    public bool IsStaleAbove { get; init; }
+
     /// <summary>It was kept, and a parent said that it still holds.</summary>
     public bool IsRevalidated { get; init; }
 
@@ -90,6 +93,7 @@ internal sealed record RelayHead
             RetryAfter = Value(answer.Headers, "Retry-After"),
             CacheStatus = Value(answer.Headers, "Cache-Status"),
             ForwardStatus = status,
+            IsStaleAbove = status is 200 or 304 && Relay.CacheStatus.IsWithoutParents(answer),
             IsImmutable = isGood && control.Immutable,
             // An error that many ask for is asked for once in a short while, whatever it says about itself: both ends are ours.
             MayStore = isGood ? !control.NoStore && mayShare : errorTtl > TimeSpan.Zero,

@@ -196,7 +196,7 @@ internal sealed class Upstream
         using var message = new HttpRequestMessage(HttpMethod.Get, new Uri(parent.Address, request.Target));
         message.Headers.TryAddWithoutValidation("Accept-Encoding", request.Coding switch
         {
-            ContentCoding.Brotli => "br",
+            ContentCoding.Brotli => "br, gzip",
             ContentCoding.Gzip => "gzip",
             _ => "identity",
         });

@@ -3,7 +3,7 @@ namespace Millrace.Delivery.Relay;
 /// <summary>What is asked of the parents.</summary>
 /// <param name="Target">Path and canonical query.</param>
 /// <param name="Path">The path alone: chooses the parent.</param>
-/// <param name="Coding">The one content coding that is acceptable beside none.</param>
+/// <param name="Coding">The best content coding that is acceptable; lesser ones are too.</param>
 /// <param name="ETag">Of the version that is here, or null.</param>
 /// <param name="Loop">The <c>CDN-Loop</c> header.</param>
 /// <param name="HedgeAfter">When a second parent is asked as well, from now; null: never.</param>

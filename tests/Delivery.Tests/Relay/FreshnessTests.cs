@@ -100,6 +100,21 @@ public sealed class FreshnessTests
     }
 
     [Fact]
+    public async Task Answer_ThatIsStaleAbove_SaysSoInEveryTierBelow()
+    {
+        await using var relay = new TestRelay();
+        const string Cut = "above; fwd=stale; ttl=-2; detail=no-parent-answers";
+        relay.Answer("text", "no-cache", 200, ("ETag", "\"1\""), ("Cache-Status", Cut));
+        Assert.StartsWith("110 ", (await relay.TextAsync(Master)).Response.Headers.Warning.ToString(), StringComparison.Ordinal);
+        await relay.IdleAsync();
+        relay.Answer("", "no-cache", 304, ("ETag", "\"1\""), ("Cache-Status", Cut));
+        Assert.StartsWith("110 ", (await relay.TextAsync(Master)).Response.Headers.Warning.ToString(), StringComparison.Ordinal);
+        await relay.IdleAsync();
+        relay.Answer("", "no-cache", 304, ("ETag", "\"1\""));
+        Assert.Empty((await relay.TextAsync(Master)).Response.Headers.Warning.ToString());
+    }
+
+    [Fact]
     public async Task Conditions_RangesAndHead_AreAnsweredFromTheKeptObject()
     {
         await using var relay = new TestRelay();
