@@ -18,4 +18,16 @@ internal static class EntityTag
         }
         return false;
     }
+
+    /// <summary>Whether an <c>If-Match</c> names <paramref name="tag"/>, or whatever there is: strong comparison (§13.1.1), in which a weak validator is none.</summary>
+    public static bool MatchesStrongly(ReadOnlySpan<char> header, ReadOnlySpan<char> tag)
+    {
+        foreach (var range in header.Split(','))
+        {
+            var candidate = header[range].Trim();
+            if (candidate is "*" || (!tag.IsEmpty && !tag.StartsWith("W/") && candidate.SequenceEqual(tag)))
+                return true;
+        }
+        return false;
+    }
 }

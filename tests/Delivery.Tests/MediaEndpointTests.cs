@@ -285,6 +285,26 @@ public sealed class MediaEndpointTests
         Assert.Equal("Sun, 22 Nov 2026 20:00:02 GMT", answer.Response.Headers.LastModified);
     }
 
+    [Theory]
+    [InlineData("\"1\"", "", 200)]
+    [InlineData("\"0\", *", "", 200)]
+    [InlineData("\"other\"", "", 412)]
+    [InlineData("W/\"1\"", "Mon, 23 Nov 2026 00:00:00 GMT", 412)]
+    [InlineData("", "Sun, 22 Nov 2026 20:00:02 GMT", 200)]
+    [InlineData("", "Sun, 22 Nov 2026 20:00:01 GMT", 412)]
+    [InlineData("", "yesterday", 200)]
+    public async Task Segment_ForAnotherVersion_IsRefused(string tag, string since, int status)
+    {
+        using var origin = new Origin();
+        origin.AddSegments(0, 2);
+        var answer = await GetAsync(origin, Media(origin, "1.m4s"), request =>
+        {
+            request.Headers.IfMatch = tag;
+            request.Headers.IfUnmodifiedSince = since;
+        });
+        Assert.Equal(status, answer.Response.StatusCode);
+    }
+
     [Fact]
     public async Task Head_OfASegment_HasItsLengthAndNoBody()
     {

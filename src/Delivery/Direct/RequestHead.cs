@@ -210,6 +210,8 @@ internal readonly ref struct RequestHead
                     return false;
                 case 7 when Is(name, "upgrade"u8):
                     return false;
+                case 8 when Is(name, "if-match"u8):
+                    return false;
                 case 8 when Is(name, "cdn-loop"u8):
                     return TrySet(ref Loop, value);
                 case 8 when Is(name, "if-range"u8):
@@ -234,6 +236,8 @@ internal readonly ref struct RequestHead
                 case 17 when Is(name, "if-modified-since"u8):
                     return TrySet(ref IfModifiedSince, value);
                 case 17 when Is(name, "transfer-encoding"u8):
+                    return false;
+                case 19 when Is(name, "if-unmodified-since"u8):
                     return false;
                 default:
                     return true;

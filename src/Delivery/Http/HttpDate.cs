@@ -19,9 +19,14 @@ internal static class HttpDate
     }
 
     /// <summary>Whether an If-Modified-Since (RFC 9110 §13.1.3), empty when there is none, knows what was modified then. One that is no date is ignored.</summary>
-    public static bool IsUnchanged(ReadOnlySpan<char> since, DateTimeOffset? modified) =>
+    public static bool IsUnchanged(ReadOnlySpan<char> since, DateTimeOffset? modified) => IsNewer(since, modified) == false;
+
+    /// <summary>Whether something was modified after an If-Unmodified-Since (RFC 9110 §13.1.4), empty when there is none. One that is no date is ignored.</summary>
+    public static bool IsChanged(ReadOnlySpan<char> since, DateTimeOffset? modified) => IsNewer(since, modified) == true;
+
+    private static bool? IsNewer(ReadOnlySpan<char> since, DateTimeOffset? modified) =>
         !since.IsEmpty && modified is { } at && DateTimeOffset.TryParseExact(since, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var known)
-        && at.Ticks / TimeSpan.TicksPerSecond <= known.Ticks / TimeSpan.TicksPerSecond;
+            ? at.Ticks / TimeSpan.TicksPerSecond > known.Ticks / TimeSpan.TicksPerSecond : null;
 
     private sealed record Made(DateTimeOffset At, byte[] Text);
 }

@@ -14,6 +14,8 @@ namespace Millrace.Delivery;
 /// </summary>
 internal sealed class MediaDecisions
 {
+    internal const string OtherVersion = "This is another version than the one that If-Match or If-Unmodified-Since asks for.\n";
+
     // Media never change under their name, so one validator does for all of them.
     internal const string MediaETag = "\"1\"";
 
@@ -244,6 +246,8 @@ internal sealed class MediaDecisions
             Kind = kind, Status = StatusCodes.Status200OK, CacheControl = Freshness.Immutable, ETag = MediaETag, TakesRanges = true,
             LastModified = madeAt?.ToString("R", CultureInfo.InvariantCulture),
         };
+        if (request.IsForAnother(MediaETag, madeAt))
+            return Fail(kind, StatusCodes.Status412PreconditionFailed, OtherVersion);
         if (EntityTag.Matches(request.IfNoneMatch, MediaETag) || (request.IfNoneMatch.IsEmpty && HttpDate.IsUnchanged(request.IfModifiedSince, madeAt)))
             return answer with { Status = StatusCodes.Status304NotModified };
         // If-Range: the client holds a piece of another version, so it gets the whole of this one (RFC 9110 §13.1.5).
@@ -281,6 +285,8 @@ internal sealed class MediaDecisions
         var coding = AcceptEncoding.Choose(request.AcceptEncoding, text.IsPrepared ? ContentCoding.Gzip : ContentCoding.Brotli);
         var tag = text.ETag(coding);
         var answer = new MediaAnswer { Kind = kind, Status = StatusCodes.Status200OK, CacheControl = cacheControl, ETag = tag, VariesByEncoding = true };
+        if (request.IsForAnother(tag, null))
+            return Fail(kind, StatusCodes.Status412PreconditionFailed, OtherVersion);
         if (EntityTag.Matches(request.IfNoneMatch, tag))
             return answer with { Status = StatusCodes.Status304NotModified };
         var pieces = text.Pieces(coding);

@@ -20,6 +20,12 @@ internal readonly ref struct MediaRequest
     /// <summary>If-Modified-Since.</summary>
     public ReadOnlySpan<char> IfModifiedSince { get; init; }
 
+    /// <summary>If-Match. Kestrel's alone: no player sends it.</summary>
+    public ReadOnlySpan<char> IfMatch { get; init; }
+
+    /// <summary>If-Unmodified-Since. Kestrel's alone.</summary>
+    public ReadOnlySpan<char> IfUnmodifiedSince { get; init; }
+
     /// <summary>Range.</summary>
     public ReadOnlySpan<char> Range { get; init; }
 
@@ -35,6 +41,12 @@ internal readonly ref struct MediaRequest
     /// <summary>CDN-Loop (RFC 8586).</summary>
     public ReadOnlySpan<char> Loop { get; init; }
 
+    /// <summary>Whether the client wants another version than this one (RFC 9110 §13.2.2, steps 1 and 2): 412.</summary>
+    /// <param name="tag">The version's, or null.</param>
+    /// <param name="modified">When it was, or null: unknown.</param>
+    public bool IsForAnother(string? tag, DateTimeOffset? modified) =>
+        !IfMatch.IsEmpty ? !EntityTag.MatchesStrongly(IfMatch, tag) : HttpDate.IsChanged(IfUnmodifiedSince, modified);
+
     /// <summary>The request that Kestrel has read.</summary>
     public static MediaRequest Of(HttpRequest request)
     {
@@ -46,6 +58,8 @@ internal readonly ref struct MediaRequest
             Query = query is { Length: > 1 } ? query.AsSpan(1) : default,
             IfNoneMatch = headers.IfNoneMatch.ToString(),
             IfModifiedSince = headers.IfModifiedSince.ToString(),
+            IfMatch = headers.IfMatch.ToString(),
+            IfUnmodifiedSince = headers.IfUnmodifiedSince.ToString(),
             Range = headers.Range.ToString(),
             HasIfRange = headers.IfRange.Count > 0,
             IfRange = headers.IfRange.ToString(),

@@ -63,7 +63,10 @@ internal sealed class RelayDecisions(RelayNode node)
         var (from, to) = (0, (int)Math.Min(length ?? int.MaxValue, int.MaxValue));
         if (head.Status == StatusCodes.Status200OK)
         {
-            if (IsNotModified(request, head))
+            DateTimeOffset? modified = DateTimeOffset.TryParseExact(head.LastModified, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;
+            if (request.IsForAnother(head.ETag, modified))
+                return Refuse(StatusCodes.Status412PreconditionFailed, "precondition", MediaDecisions.OtherVersion);
+            if (IsNotModified(request, head, modified))
                 return answer with { Status = StatusCodes.Status304NotModified };
             // A range needs a length. While it is not known, the whole object goes out (§14.2 allows that).
             if (length is not null)
@@ -152,11 +155,10 @@ internal sealed class RelayDecisions(RelayNode node)
         return fields;
     }
 
-    private static bool IsNotModified(in MediaRequest request, RelayHead head)
+    private static bool IsNotModified(in MediaRequest request, RelayHead head, DateTimeOffset? modified)
     {
         if (!request.IfNoneMatch.IsEmpty)
             return head.ETag is not null && EntityTag.Matches(request.IfNoneMatch, head.ETag);
-        return DateTimeOffset.TryParseExact(head.LastModified, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var modified)
-            && HttpDate.IsUnchanged(request.IfModifiedSince, modified);
+        return HttpDate.IsUnchanged(request.IfModifiedSince, modified);
     }
 }

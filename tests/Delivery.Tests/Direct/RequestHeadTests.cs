@@ -59,6 +59,8 @@ public sealed class RequestHeadTests
     [InlineData("Connection: close\r\nConnection: close\r\n")]
     [InlineData("Host: b\r\n")]
     [InlineData("Range: bytes=0-1\r\nRange: bytes=2-3\r\n")]
+    [InlineData("If-Match: *\r\n")]
+    [InlineData("If-Unmodified-Since: Sun, 22 Nov 2026 20:00:02 GMT\r\n")]
     [InlineData("Range:\r\n")]
     [InlineData(" Range: bytes=0-1\r\n")]
     [InlineData("Name : value\r\n")]

@@ -129,6 +129,10 @@ public sealed class FreshnessTests
         Assert.Equal((304, "", "\"1\"", "*"), (same.StatusCode, empty, same.Headers.ETag.ToString(), same.Headers.AccessControlAllowOrigin.ToString()));
         Assert.Equal(304, (await relay.TextAsync(Path, change: request => request.Headers.IfModifiedSince = "Sun, 22 Nov 2026 19:00:00 GMT")).Response.StatusCode);
 
+        Assert.Equal(412, (await relay.TextAsync(Path, change: request => request.Headers.IfMatch = "\"0\"")).Response.StatusCode);
+        Assert.Equal(412, (await relay.TextAsync(Path, change: request => request.Headers.IfUnmodifiedSince = "Sun, 22 Nov 2026 18:59:59 GMT")).Response.StatusCode);
+        Assert.Equal(200, (await relay.TextAsync(Path, change: request => request.Headers.IfMatch = "\"1\"")).Response.StatusCode);
+
         var (part, middle) = await relay.TextAsync(Path, change: request => request.Headers.Range = "bytes=2-4");
         Assert.Equal((206, "234", "bytes 2-4/10", 3L), (part.StatusCode, middle, part.Headers.ContentRange.ToString(), part.ContentLength));
         Assert.Equal("789", (await relay.TextAsync(Path, change: request => request.Headers.Range = "bytes=-3")).Text);
