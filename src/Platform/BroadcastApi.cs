@@ -19,23 +19,23 @@ public sealed class BroadcastApi
 
     private readonly OriginStore? origin;
     private readonly PushedBroadcasts? pushed;
-    private readonly PushSinkFactory? push;
+    private readonly Takedowns elsewhere;
     private readonly BroadcastDirectory broadcasts;
     private readonly OperatorToken token;
     private readonly PurgeLog purges;
 
     /// <param name="origin">What can be watched; null at a node that is no origin.</param>
     /// <param name="pushed">What of that others push; null at a node that is no origin.</param>
-    /// <param name="push">The origins elsewhere that have what comes in; null at a node that is its own.</param>
+    /// <param name="elsewhere">The origins elsewhere that have it too.</param>
     /// <param name="broadcasts">What comes in.</param>
     /// <param name="token">Who may take down.</param>
     /// <param name="purges">Who else has to hear of it.</param>
     public BroadcastApi(
-        OriginStore? origin, PushedBroadcasts? pushed, PushSinkFactory? push, BroadcastDirectory broadcasts, OperatorToken token, PurgeLog purges)
+        OriginStore? origin, PushedBroadcasts? pushed, Takedowns elsewhere, BroadcastDirectory broadcasts, OperatorToken token, PurgeLog purges)
     {
         this.purges = purges;
         this.pushed = pushed;
-        this.push = push;
+        this.elsewhere = elsewhere;
         this.origin = origin;
         this.broadcasts = broadcasts;
         this.token = token;
@@ -82,25 +82,20 @@ public sealed class BroadcastApi
         foreach (var incoming in broadcasts.List().Where(incoming => incoming.Id == id))
             broadcasts.End(incoming.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
         var gone = pushed?.TakeDown(id) ?? [];
-        IReadOnlyList<string> notReached = [];
-        if (push is not null)
-        {
-            (var wasThere, notReached) = await push.TakeDownAsync(id, Patience, context.RequestAborted);
-            gone = wasThere ? [id] : [];
-        }
+        // Relays below hear of it at once.
+        purges.PublishTakedown(gone, channel);
+        var (wasThere, notReached) = await elsewhere.TakeDownAsync(id, Patience, context.RequestAborted);
         if (notReached.Count > 0)
         {
             await PlatformApi.FailAsync(context, StatusCodes.Status502BadGateway, "origin_not_reached",
                 $"It has ended and is deleted, but not at {string.Join(", ", notReached)}: ask again when that is back.");
             return;
         }
-        if (gone.Count == 0)
+        if (gone.Count == 0 && !wasThere)
         {
             await UnknownAsync(context);
             return;
         }
-        // Relays below hear of it at once.
-        purges.PublishTakedown(gone, channel);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
         PlatformApi.Begin(context);
     }

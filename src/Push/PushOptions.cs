@@ -17,6 +17,12 @@ public sealed class PushOptions
     public IReadOnlyList<string> Push { get; set; } = [];
 
     /// <summary>
+    /// At an origin: addresses of the other origins that have the same broadcasts, at most 16. What an operator takes down here is
+    /// deleted there too. Default empty: a takedown of what has ended is this origin's alone.
+    /// </summary>
+    public IReadOnlyList<string> Peers { get; set; } = [];
+
+    /// <summary>
     /// What a pusher shows and an origin asks for (<c>Authorization: Bearer …</c>), 32 to 512 printable characters. Default
     /// empty: nobody may push here, because whoever may, puts anything on air.
     /// </summary>

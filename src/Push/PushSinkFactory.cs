@@ -42,12 +42,16 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         this.time = time;
         this.logger = logger;
         http = PeerHttp.Over(handler);
-        origins = [.. options.Push.Select(origin => new Uri(origin.TrimEnd('/') + "/"))];
+        origins = [.. options.Push.Select(Takedowns.AddressOf)];
+        TakingDown = new Takedowns(options.Push, options.Secret, http, time, logger);
         PushMetrics.Announce();
     }
 
     /// <summary>How long a publisher waits for origins that may have its broadcast: those that live answer in milliseconds.</summary>
     internal TimeSpan TakeOverPatience { get; init; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>How the origins are told of a takedown.</summary>
+    public Takedowns TakingDown { get; }
 
     /// <summary>An operator took a broadcast down at one of the origins. Raised on a pool thread, once for each origin.</summary>
     public event Action<ChannelName, BroadcastId>? TakenDown;
@@ -169,35 +173,6 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         tasks[^1] = end.Task;
         Keep(ForgetAsync(KeyValuePair.Create(broadcast.Value, all), Task.WhenAll(tasks)));
         return new PushSink(history, queues, () => end.TrySetResult());
-    }
-
-    /// <summary>
-    /// Has every origin delete a broadcast and take none of that id again, trying those that are not reached for
-    /// <paramref name="patience"/>.
-    /// </summary>
-    /// <returns>Whether one of them had it, and those that were not reached.</returns>
-    public async Task<(bool WasThere, IReadOnlyList<string> NotReached)> TakeDownAsync(BroadcastId broadcast, TimeSpan patience, CancellationToken cancellation)
-    {
-        var answers = await Task.WhenAll(origins.Select(origin => TakeDownAsync(origin, broadcast, patience, cancellation))).ConfigureAwait(false);
-        return (answers.Contains(PushOutcome.Accepted), [.. origins.Where((_, i) => answers[i] is not (PushOutcome.Accepted or PushOutcome.Unknown)).Select(origin => origin.ToString())]);
-    }
-
-    private async Task<PushOutcome> TakeDownAsync(Uri origin, BroadcastId broadcast, TimeSpan patience, CancellationToken cancellation)
-    {
-        var client = new PushClient(http, new Uri(origin, $"push/{broadcast}"), options.Secret, time);
-        var began = time.GetTimestamp();
-        while (true)
-        {
-            var answer = await client.DeleteAsync(cancellation).ConfigureAwait(false);
-            if (answer.Outcome is PushOutcome.Accepted or PushOutcome.Unknown)
-                return answer.Outcome;
-            if (time.GetElapsedTime(began) >= patience)
-            {
-                logger.NotTakenDown(origin.ToString(), broadcast.Value, answer.Reason);
-                return answer.Outcome;
-            }
-            await Task.Delay(TimeSpan.FromSeconds(1), time, cancellation).ConfigureAwait(false);
-        }
     }
 
     private async Task ForgetAsync(KeyValuePair<string, PushSender[]> pushed, Task over)

@@ -71,7 +71,7 @@ internal static class Roles
             provider.GetRequiredService<ChannelStore>(), provider.GetService<OriginStore>(), provider.GetService<PushSinkFactory>(),
             provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new BroadcastApi(
-            provider.GetService<OriginStore>(), provider.GetService<PushedBroadcasts>(), provider.GetService<PushSinkFactory>(),
+            provider.GetService<OriginStore>(), provider.GetService<PushedBroadcasts>(), provider.GetRequiredService<Takedowns>(),
             provider.GetRequiredService<BroadcastDirectory>(), provider.GetRequiredService<OperatorToken>(), provider.GetRequiredService<PurgeLog>()));
         services.AddSingleton<ClipApi>();
         services.AddSingleton<StorageApi>();
@@ -98,6 +98,7 @@ internal static class Roles
         services.AddSingleton(provider => new PushSinkFactory(
             configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<PushSinkFactory>>()));
         services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<PushSinkFactory>());
+        services.AddSingleton(provider => provider.GetRequiredService<PushSinkFactory>().TakingDown);
         services.AddHostedService<PushLife>();
     }
 
@@ -113,6 +114,9 @@ internal static class Roles
         services.AddSingleton(provider => new PushedBroadcasts(
             provider.GetRequiredService<OriginStore>(), configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<PushedBroadcasts>>()));
+        services.AddSingleton(provider => new OriginPeers(
+            configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginPeers>>()));
+        services.AddSingleton(provider => provider.GetRequiredService<OriginPeers>().Takedowns);
         services.AddSingleton<PushEndpoint>();
         services.AddSingleton<ClipMaker>();
         services.AddHostedService<PreviewMaker>();
@@ -169,7 +173,7 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
         lock (takedowns)
         {
             takedowns.RemoveAll(done => done.IsCompleted);
-            takedowns.Add(push.TakeDownAsync(id, options.LostAfter, stop.Token));
+            takedowns.Add(push.TakingDown.TakeDownAsync(id, options.LostAfter, stop.Token));
         }
     }
 }

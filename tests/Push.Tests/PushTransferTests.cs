@@ -208,7 +208,7 @@ public sealed class PushTransferTests
         factory.TakenDown += (_, broadcast) => told.TrySetResult(broadcast);
         Assert.Equal([id], one.Broadcasts.TakeDown(id));
         Assert.Equal(id, await told.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
-        var (wasThere, notReached) = await factory.TakeDownAsync(id, TimeSpan.Zero, TestContext.Current.CancellationToken);
+        var (wasThere, notReached) = await factory.TakingDown.TakeDownAsync(id, TimeSpan.Zero, TestContext.Current.CancellationToken);
         Assert.True(wasThere);
         Assert.Empty(notReached);
         Assert.Null(one.Store.Find(id.Value));
@@ -311,6 +311,31 @@ public sealed class PushTransferTests
 
         Assert.Equal(Serving.Texts((OriginBroadcast)model), Serving.Texts(alive.Store.Find(id.Value)!));
         Assert.Null(dead.Store.Find(id.Value));
+    }
+
+    [Fact]
+    public async Task Takedown_OfWhatHasEnded_GoesOnToTheOriginsBesideIt()
+    {
+        using var other = new TestOrigin(Patient, TimeProvider.System);
+        using var away = new TestOrigin(Patient, TimeProvider.System) { IsAway = true };
+        var options = Patient;
+        options.Push = [];
+        options.Peers = ["http://other:8080", "http://dead:8080/"];
+        using var peers = new OriginPeers(options, new ScaledTime(20), NullLogger.Instance, new ByHost(away, other));
+        var id = BroadcastId.New(Script.StartedAt);
+        var script = Script.Make(3, 4);
+        script.Play(other.Broadcasts.Open(Channel, id, new PushOpen(Script.Contract, Script.StartedAt, false)).Broadcast!.Broadcast, 0, script.Count);
+        Assert.True(other.Store.Find(id.Value)!.IsEnded);
+
+        var (wasThere, notReached) = await peers.Takedowns.TakeDownAsync(id, TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+
+        Assert.True(wasThere);
+        Assert.Equal("http://dead:8080/", Assert.Single(notReached));
+        Assert.Null(other.Store.Find(id.Value));
+        // It is told again when that is back: there was none, and the other one has none any more.
+        away.IsAway = false;
+        (wasThere, notReached) = await peers.Takedowns.TakeDownAsync(id, TimeSpan.Zero, TestContext.Current.CancellationToken);
+        Assert.Equal((false, 0), (wasThere, notReached.Count));
     }
 
     // Off the test framework's own context, whose threads wait meanwhile.

@@ -37,6 +37,9 @@ public sealed class NodeRolesTests
     [InlineData("node --roles origin", "Origin:Secret: a node with the role origin")]
     [InlineData("node --roles origin --Origin:Secret=short", "Origin:Secret: is not 32 to 512")]
     [InlineData("node --roles relay --parent http://a:1 --origin http://b:1", "Origin:Push: belongs to")]
+    [InlineData("node --roles origin --Origin:Peers=http://a:1", "Origin:Secret: is needed when Origin:Peers")]
+    [InlineData("node --roles ingest --origin http://a:1 --Origin:Peers=http://b:1", "Origin:Peers: belongs to")]
+    [InlineData("node --roles origin --Origin:Peers=b:1", "Origin:Peers: 'b:1' is not an address")]
     [InlineData("up --origin http://a:1", "Origin:Push: millrace up is its own origin")]
     [InlineData("doctor --roles relay", "--roles")]
     public async Task Node_AskedWrongly_SaysWhatIsMissing(string words, string named)

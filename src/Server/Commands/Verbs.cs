@@ -103,6 +103,8 @@ public static class Verbs
             faults.Add("Relay:Parents: belongs to the role relay.");
         if ((roles & (NodeRoles.Origin | NodeRoles.Relay)) != 0 && push.Push.Count > 0)
             faults.Add("Origin:Push: belongs to a node with the role ingest and without the role origin.");
+        if (!roles.HasFlag(NodeRoles.Origin) && push.Peers.Count > 0)
+            faults.Add("Origin:Peers: belongs to a node with the role origin.");
         if (roles.HasFlag(NodeRoles.Ingest) && !roles.HasFlag(NodeRoles.Origin) && push.Push.Count == 0)
             faults.Add("--origin: a node with the role ingest and without the role origin needs the address of at least one origin to push to.");
         if (roles.HasFlag(NodeRoles.Origin) && !roles.HasFlag(NodeRoles.Ingest) && push.Secret.Length == 0)

@@ -95,19 +95,25 @@ public static class OptionSections
 
     private static IEnumerable<string> CheckOrigin(PushOptions options)
     {
-        if (options.Push.Count > 16)
-            yield return $"Origin:Push: {options.Push.Count} origins are more than 16.";
-        foreach (var address in options.Push)
-        {
-            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Query.Length > 0 || uri.UserInfo.Length > 0)
-                yield return $"Origin:Push: '{address}' is not an address such as http://10.0.0.2:8080.";
-        }
-        if (options.Push.Distinct(StringComparer.OrdinalIgnoreCase).Count() < options.Push.Count)
-            yield return "Origin:Push: names an origin twice.";
-        if (options.Push.Count > 0 && options.Secret.Length == 0)
-            yield return "Origin:Secret: is needed when Origin:Push is set.";
+        foreach (var fault in CheckOrigins("Origin:Push", options.Push).Concat(CheckOrigins("Origin:Peers", options.Peers)))
+            yield return fault;
+        if (options.Push.Count + options.Peers.Count > 0 && options.Secret.Length == 0)
+            yield return $"Origin:Secret: is needed when Origin:{(options.Push.Count > 0 ? "Push" : "Peers")} is set.";
         if (options.Secret.Length > 0 && (options.Secret.Length is < PushOptions.MinSecretLength or > 512 || options.Secret.Any(c => c is <= ' ' or >= '\u007f')))
             yield return $"Origin:Secret: is not {PushOptions.MinSecretLength} to 512 printable characters without spaces.";
+    }
+
+    private static IEnumerable<string> CheckOrigins(string option, IReadOnlyList<string> addresses)
+    {
+        if (addresses.Count > 16)
+            yield return $"{option}: {addresses.Count} origins are more than 16.";
+        foreach (var address in addresses)
+        {
+            if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Query.Length > 0 || uri.UserInfo.Length > 0)
+                yield return $"{option}: '{address}' is not an address such as http://10.0.0.2:8080.";
+        }
+        if (addresses.Distinct(StringComparer.OrdinalIgnoreCase).Count() < addresses.Count)
+            yield return $"{option}: names an origin twice.";
     }
 
     private static IEnumerable<string> CheckRtmp(RtmpOptions options)
