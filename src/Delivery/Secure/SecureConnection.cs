@@ -30,6 +30,8 @@ internal sealed class SecureConnection : IDisposable
     private byte[] input = [];
     private int filled;
     private Task<int>? arrival;
+    // Ends the wait for the rest of a head.
+    private volatile TaskCompletionSource? late;
     private volatile Stage stage = Stage.Handshake;
     private long since;
     private long taken;
@@ -131,6 +133,9 @@ internal sealed class SecureConnection : IDisposable
         var elapsed = listener.Time.GetElapsedTime(Volatile.Read(ref since), now);
         switch (stage)
         {
+            case Stage.Head when elapsed >= listener.Limits.HeaderTimeout && late is { } slow:
+                slow.TrySetResult();
+                break;
             case Stage.Handshake or Stage.Head when elapsed >= listener.Limits.HeaderTimeout:
             case Stage.Idle when elapsed >= listener.Limits.KeepAlive || listener.IsDraining:
                 Dispose();
@@ -156,6 +161,7 @@ internal sealed class SecureConnection : IDisposable
                 next = await AnswerAsync(media).ConfigureAwait(false);
             switch (next)
             {
+                case Next.More when filled > 0 && !await IsInTimeAsync().ConfigureAwait(false):
                 case Next.Foreign:
                     return HandOver();
                 case Next.More when !await ReadAsync().ConfigureAwait(false):
@@ -164,6 +170,19 @@ internal sealed class SecureConnection : IDisposable
             }
         }
         return false;
+    }
+
+    /// <summary>More of a head that has begun comes in time. False when it does not: Kestrel has words for it, and counts it.</summary>
+    private async ValueTask<bool> IsInTimeAsync()
+    {
+        late = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await Task.WhenAny(Arrival(), late.Task).ConfigureAwait(false);
+        late = null;
+        if (!arrival!.IsCompleted)
+            return false;
+        await arrival.ConfigureAwait(false);
+        arrival = null;
+        return true;
     }
 
     /// <summary>More of the connection's bytes; false when there are no more.</summary>
