@@ -43,7 +43,7 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
         this.logger = logger;
         http = PeerHttp.Over(handler);
         origins = [.. options.Push.Select(Takedowns.AddressOf)];
-        TakingDown = new Takedowns(options.Push, options.Secret, http, time, logger);
+        Takedowns = new Takedowns(options.Push, options.Secret, http, time, logger);
         PushMetrics.Announce();
     }
 
@@ -51,7 +51,7 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
     internal TimeSpan TakeOverPatience { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>How the origins are told of a takedown.</summary>
-    public Takedowns TakingDown { get; }
+    public Takedowns Takedowns { get; }
 
     /// <summary>An operator took a broadcast down at one of the origins. Raised on a pool thread, once for each origin.</summary>
     public event Action<ChannelName, BroadcastId>? TakenDown;

@@ -98,7 +98,7 @@ internal static class Roles
         services.AddSingleton(provider => new PushSinkFactory(
             configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<PushSinkFactory>>()));
         services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<PushSinkFactory>());
-        services.AddSingleton(provider => provider.GetRequiredService<PushSinkFactory>().TakingDown);
+        services.AddSingleton(provider => provider.GetRequiredService<PushSinkFactory>().Takedowns);
         services.AddHostedService<PushLife>();
     }
 
@@ -173,7 +173,7 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
         lock (takedowns)
         {
             takedowns.RemoveAll(done => done.IsCompleted);
-            takedowns.Add(push.TakingDown.TakeDownAsync(id, options.LostAfter, stop.Token));
+            takedowns.Add(push.Takedowns.TakeDownAsync(id, options.LostAfter, stop.Token));
         }
     }
 }

@@ -208,7 +208,7 @@ public sealed class PushTransferTests
         factory.TakenDown += (_, broadcast) => told.TrySetResult(broadcast);
         Assert.Equal([id], one.Broadcasts.TakeDown(id));
         Assert.Equal(id, await told.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
-        var (wasThere, notReached) = await factory.TakingDown.TakeDownAsync(id, TimeSpan.Zero, TestContext.Current.CancellationToken);
+        var (wasThere, notReached) = await factory.Takedowns.TakeDownAsync(id, TimeSpan.Zero, TestContext.Current.CancellationToken);
         Assert.True(wasThere);
         Assert.Empty(notReached);
         Assert.Null(one.Store.Find(id.Value));
