@@ -83,7 +83,8 @@ public sealed class BroadcastApi
             broadcasts.End(incoming.Channel, new PublishRejection(PublishRejectionReason.TakenDown, "The operator has taken this broadcast down."));
         var gone = pushed?.TakeDown(id) ?? [];
         // Relays below hear of it at once.
-        purges.PublishTakedown(gone, channel);
+        if (gone.Count > 0)
+            purges.PublishTakedown(gone, channel);
         var (wasThere, notReached) = await elsewhere.TakeDownAsync(id, Patience, context.RequestAborted);
         if (notReached.Count > 0)
         {

@@ -24,9 +24,12 @@ internal static class HttpDate
     /// <summary>Whether something was modified after an If-Unmodified-Since (RFC 9110 §13.1.4), empty when there is none. One that is no date is ignored.</summary>
     public static bool IsChanged(ReadOnlySpan<char> since, DateTimeOffset? modified) => IsNewer(since, modified) == true;
 
+    /// <summary>A header's date; null when it is none.</summary>
+    public static DateTimeOffset? Parse(ReadOnlySpan<char> text) =>
+        DateTimeOffset.TryParseExact(text, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) ? date : null;
+
     private static bool? IsNewer(ReadOnlySpan<char> since, DateTimeOffset? modified) =>
-        !since.IsEmpty && modified is { } at && DateTimeOffset.TryParseExact(since, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var known)
-            ? at.Ticks / TimeSpan.TicksPerSecond > known.Ticks / TimeSpan.TicksPerSecond : null;
+        !since.IsEmpty && modified is { } at && Parse(since) is { } known ? at.Ticks / TimeSpan.TicksPerSecond > known.Ticks / TimeSpan.TicksPerSecond : null;
 
     private sealed record Made(DateTimeOffset At, byte[] Text);
 }

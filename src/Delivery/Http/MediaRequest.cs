@@ -41,6 +41,9 @@ internal readonly ref struct MediaRequest
     /// <summary>CDN-Loop (RFC 8586).</summary>
     public ReadOnlySpan<char> Loop { get; init; }
 
+    /// <summary>A condition is about when it was modified.</summary>
+    public bool AsksByDate => !IfModifiedSince.IsEmpty || !IfUnmodifiedSince.IsEmpty;
+
     /// <summary>Whether the client wants another version than this one (RFC 9110 §13.2.2, steps 1 and 2): 412.</summary>
     /// <param name="tag">The version's, or null.</param>
     /// <param name="modified">When it was, or null: unknown.</param>

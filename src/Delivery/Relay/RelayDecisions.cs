@@ -63,7 +63,7 @@ internal sealed class RelayDecisions(RelayNode node)
         var (from, to) = (0, (int)Math.Min(length ?? int.MaxValue, int.MaxValue));
         if (head.Status == StatusCodes.Status200OK)
         {
-            DateTimeOffset? modified = DateTimeOffset.TryParseExact(head.LastModified, "R", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;
+            var modified = request.AsksByDate ? HttpDate.Parse(head.LastModified) : null;
             if (request.IsForAnother(head.ETag, modified))
                 return Refuse(StatusCodes.Status412PreconditionFailed, "precondition", MediaDecisions.OtherVersion);
             if (IsNotModified(request, head, modified))

@@ -141,15 +141,19 @@ internal sealed class RelayFetcher
         // For the future: by directive, or media that no playlist has listed yet. A first look is held as well.
         var isMedia = RelayPath.IsMedia(key.Path) && !RelayPath.IsSteering(key.Path.AsSpan(0, PathLength(key.Path)));
         var mayBeHeld = isMedia && (key.IsBlocking || (previous is null && !directories.IsListed(key.Path)));
-        var hold = directories.HoldOf(key.Path) ?? options.HoldLimit;
+        var knownHold = directories.HoldOf(key.Path);
+        var hold = knownHold ?? options.HoldLimit;
         // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
         var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? hold : TimeSpan.Zero;
         // What may be held is late when the next part is. A first look at a directory is held rarely: for what is not on air yet.
         var dueIn = directories.DueIn(key);
-        var isFirst = !key.IsBlocking && directories.HoldOf(key.Path) is null;
+        var isFirst = !key.IsBlocking && knownHold is null;
         var hedgeAfter = mayBeHeld && !isFirst ? dueIn + options.HedgePatience : options.HedgePatience;
         return new UpstreamRequest(key.Target(), key.Path, key.Coding, previous?.Head?.ETag, loops.Append(target.Loop), hedgeAfter, mayBeHeld,
-            IsKnown: dueIn is not null || directories.IsListedLive(key.Path), mayBeHeld ? hold : options.AnswerTimeout, keepTrying);
+            mayBeHeld ? hold : options.AnswerTimeout, keepTrying)
+        {
+            IsKnown = dueIn is not null || directories.IsListedLive(key.Path),
+        };
     }
 
     /// <summary>Reads an object from disk. False when nothing has been answered yet and a parent is to be asked.</summary>

@@ -45,7 +45,7 @@ internal sealed class RelayPassage
     private async Task SendAsync(HttpContext context, RelayKey key, string? loop)
     {
         var (sent, response) = (context.Request.Headers, context.Response);
-        var request = new UpstreamRequest(key.Target(), key.Path, key.Coding, null, loops.Append(loop), options.HedgePatience, MayBeHeld: false, IsKnown: false, options.AnswerTimeout, TimeSpan.Zero,
+        var request = new UpstreamRequest(key.Target(), key.Path, key.Coding, null, loops.Append(loop), options.HedgePatience, MayBeHeld: false, options.AnswerTimeout, TimeSpan.Zero,
             sent.Range.Count > 0 ? sent.Range.ToString() : null, sent.IfRange.Count > 0 ? sent.IfRange.ToString() : null);
         using var attempt = await upstream.SendAsync(request, context.RequestAborted);
         var status = attempt is null ? StatusCodes.Status504GatewayTimeout : (int)attempt.Answer!.StatusCode;

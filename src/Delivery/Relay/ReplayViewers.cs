@@ -112,7 +112,7 @@ internal sealed class ReplayViewers
     private async Task TellAsync(RelayKey key, string tag)
     {
         var request = new UpstreamRequest(
-            key.Target(), key.Path, key.Coding, tag, loops.Append(null), options.HedgePatience, MayBeHeld: false, IsKnown: false, options.AnswerTimeout, TimeSpan.Zero);
+            key.Target(), key.Path, key.Coding, tag, loops.Append(null), options.HedgePatience, MayBeHeld: false, options.AnswerTimeout, TimeSpan.Zero);
         // Whatever it is: that it was asked for is all that counts. What is gone is purged by another way.
         using var attempt = await upstream.SendAsync(request, stop.Token);
     }
