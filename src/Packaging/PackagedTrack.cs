@@ -152,9 +152,12 @@ internal sealed class PackagedTrack
         PresentationEnd = Math.Max(PresentationEnd, decodeTime + compositionOffset + duration);
 
         var next = Format.Kind == MediaKind.Audio ? duration : NominalDuration;
-        var isPlannedEnd = partIndex + 1 < plannedParts
+        var isPlannedEnd = partIndex < plannedParts
             && Expected + Timescale / 1000 >= planStart + planLength * (partIndex + 1) / plannedParts;
-        if (!endsSegment && partDuration >= minPart && (isPlannedEnd || partDuration + next > partTarget + closeTolerance))
+        // Where the segment probably ends, the cut or the next frame says whether this part is its last: told before, it would have players
+        // hinted at a part that never comes.
+        var isProbablyLast = isPlannedEnd && partIndex + 1 == plannedParts;
+        if (!endsSegment && !isProbablyLast && partDuration >= minPart && (isPlannedEnd || partDuration + next > partTarget + closeTolerance))
             ClosePart(ref counters);
     }
 

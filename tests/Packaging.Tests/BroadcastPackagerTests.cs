@@ -69,6 +69,10 @@ public sealed class BroadcastPackagerTests
         Assert.All(
             feed.Sink.PartsOf(0, 1).Where(p => p.Segment > 0 && p.Segment < last),
             p => Assert.True(p.Duration.Seconds > 0.75 * target.Seconds, $"Part {p.Part} of segment {p.Segment} lasts {p.Duration.Seconds:0.000} s."));
+        // Each last part says that it is, so that no playlist hints at one that never comes.
+        Assert.All(
+            feed.Sink.PartsOf(0, 1).Where(p => p.Segment > 0 && p.Segment < last).GroupBy(p => p.Segment),
+            segment => Assert.True(segment.Last().EndsSegment, $"Segment {segment.Key} ends behind its last part."));
     }
 
     [Fact]
