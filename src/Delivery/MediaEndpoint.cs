@@ -143,7 +143,7 @@ public sealed class MediaEndpoint
             // Before anything is promised: the archive may not hand it out.
             if (await segment.Rendition.OpenAsync(segment, answer.From, answer.To) is not { } first)
             {
-                await WriteAsync(context, MediaDecisions.NotToBeHad(answer.Kind));
+                await WriteAsync(context, MediaDecisions.NotOpened(answer.Kind, segment));
                 return;
             }
             WriteHead(context.Response, answer);

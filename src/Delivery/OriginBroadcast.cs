@@ -313,13 +313,16 @@ public sealed class OriginBroadcast : IBroadcastSink
         spooler.Run(Journal.CloseFile);
     }
 
+    /// <summary>It is deleted, and not only closed.</summary>
+    internal bool IsFreed => Volatile.Read(ref isFreed) != 0;
+
     /// <summary>Nothing of it is left afterwards but what readers hold.</summary>
     internal void Free()
     {
+        Volatile.Write(ref isFreed, 1);
         foreach (var rendition in Volatile.Read(ref renditions))
             rendition.RemoveBefore(long.MaxValue);
         Close();
-        Volatile.Write(ref isFreed, 1);
         spooler.DeleteDirectory(Directory);
     }
 
@@ -327,7 +330,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal void DeleteIfFreed()
     {
         // Opened anew meanwhile the directory is the new one's; the file goes with that.
-        if (Volatile.Read(ref isFreed) != 0 && store.Find(Id.Value) is null)
+        if (IsFreed && store.Find(Id.Value) is null)
             spooler.DeleteDirectory(Directory);
     }
 

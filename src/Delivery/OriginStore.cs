@@ -156,13 +156,23 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     private bool Delete(BroadcastId id, bool withClips)
     {
         var open = Find(id.Value);
-        if (open is { IsEnded: false } || (!Replays.Remove(id) && open is null))
+        if (open is { IsEnded: false })
             return false;
+        // 1. Out of the list before off the shelf: one that is just ending sees it (see Ended).
         if (open is not null)
             Leave(open);
+        if (!Replays.Remove(id) && open is null)
+            return false;
+
+        // 2. Whoever asked in between had it opened anew. One that is still being opened leaves by itself: its shelf has forgotten it.
+        var anew = Find(id.Value);
+        if (anew is not null)
+            Leave(anew);
+
+        // 3. What it has goes.
         leaving.TryAdd(id.Value, 0);
         open?.Free();
-        // A replay that was just being opened is found by nobody: its shelf has forgotten it.
+        anew?.Free();
         Spooler.DeleteDirectory(DirectoryOf(id));
         Spooler.Run(() => leaving.TryRemove(id.Value, out _));
         Archive?.DeleteBroadcast(id.Value, withClips);
@@ -282,6 +292,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         if (broadcast.Mode == DvrMode.Off || !broadcast.Timeline.Read().HasMedia)
             return;
         Replays.Add(new Replay(broadcast.Channel, broadcast.Id, broadcast.StartedAt, time.GetUtcNow(), broadcast.Duration, 0, broadcast.Mode));
+        // Deleted in the moment in which it ended: it does not come back as a replay that nobody can play.
+        if (Find(broadcast.Id.Value) != broadcast)
+            Replays.Remove(broadcast.Id);
     }
 
     /// <summary>Has a broadcast's journal made shorter. On the janitor's thread.</summary>

@@ -292,6 +292,13 @@ internal sealed class RenditionMedia
         }
     }
 
+    /// <summary>A segment left for good: the window slid over it, or it was deleted. One that was closed can be opened again.</summary>
+    public bool IsGone(StoredSegment segment)
+    {
+        lock (gate)
+            return segment.Place == SegmentPlace.Dropped && (!isFreed || broadcast.IsFreed);
+    }
+
     /// <summary>How many parts a segment has so far.</summary>
     public int PartsOf(StoredSegment segment)
     {

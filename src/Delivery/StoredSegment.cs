@@ -182,6 +182,9 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
     ValueTask<SegmentBytes?> IMediaBody.OpenAsync(int from, int to) => Rendition.OpenAsync(this, from, to);
 
     /// <inheritdoc/>
+    bool IMediaBody.IsGone => Rendition.IsGone(this);
+
+    /// <inheritdoc/>
     Task IMediaBody.WaitBeyondAsync(long position) => Task.CompletedTask;
 
     /// <inheritdoc/>

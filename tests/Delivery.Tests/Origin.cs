@@ -31,7 +31,7 @@ internal sealed class Origin : IDisposable
 
     public MediaBlockPool Pool { get; } = new(0);
 
-    public FakeTimeProvider Time { get; } = new(new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
+    public ReadClock Time { get; } = new(new DateTimeOffset(2026, 11, 22, 20, 0, 0, TimeSpan.Zero));
 
     public OriginStore Store { get; }
 
@@ -136,4 +136,16 @@ internal sealed class Origin : IDisposable
     }
 
     private static MediaTime StartOf(long segment, int part) => new(segment * 2 * Second + part * (Second / 2), Second);
+
+    /// <summary>A clock that says when it is read: for what another thread would do in that moment.</summary>
+    internal sealed class ReadClock(DateTimeOffset start) : FakeTimeProvider(start)
+    {
+        public Action? Read { get; set; }
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            Read?.Invoke();
+            return base.GetUtcNow();
+        }
+    }
 }

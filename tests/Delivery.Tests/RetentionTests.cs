@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http;
 using Millrace.Core;
 
 namespace Millrace.Delivery.Tests;
@@ -111,9 +112,12 @@ public sealed class RetentionTests
         Assert.True(media.TryFind(1, out var segment, out var length, out _));
         Assert.NotNull(media.OpenLocal(segment, 0, length));
 
+        Assert.Equal(StatusCodes.Status503ServiceUnavailable, MediaDecisions.NotOpened(MediaObject.Segment, segment).Status);
         Assert.True(origin.Store.Delete(opened.Id));
 
         Assert.Null(media.OpenLocal(segment, 0, length));
+        // Whoever was to be sent it hears that it is gone, and does not ask again.
+        Assert.Equal(StatusCodes.Status404NotFound, MediaDecisions.NotOpened(MediaObject.Segment, segment).Status);
         Assert.Null(origin.Store.Find(id));
         Assert.Null(await origin.Store.Replays.OpenAsync(id));
         Assert.False(origin.Store.Delete(opened.Id));
@@ -121,6 +125,27 @@ public sealed class RetentionTests
         Assert.False(Directory.Exists(Path.Combine(origin.RecordingsPath, id)));
         // What is on air does not go without having ended.
         Assert.False(origin.Store.Delete(origin.Broadcast.Id));
+    }
+
+    [Fact]
+    public async Task Delete_InTheMomentInWhichItEnds_LeavesNoReplayThatNobodyCanPlay()
+    {
+        using var origin = new Origin(dvr: Full);
+        origin.AddSegments(0, 3);
+        var deleted = false;
+        origin.Time.Read = () =>
+        {
+            origin.Time.Read = null;
+            Assert.True(origin.Broadcast.IsEnded);
+            deleted = origin.Store.Delete(origin.Broadcast.Id);
+        };
+
+        origin.Broadcast.End();
+
+        Assert.True(deleted);
+        Assert.Null(origin.Store.Replays.Find(origin.Broadcast.Id.Value));
+        await origin.ChoresAsync();
+        Assert.False(Directory.Exists(Path.Combine(origin.RecordingsPath, origin.Broadcast.Id.Value)));
     }
 
     [Fact]

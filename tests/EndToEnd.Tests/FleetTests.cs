@@ -126,19 +126,7 @@ public sealed class FleetTests(Browser browser, ITestOutputHelper output) : ICla
         await Task.WhenAll(fleet.Edges.Select(edge => edge.LogAsync(line => line.Contains($"Purged /b/{broadcast}/:", StringComparison.Ordinal))));
         Reached("The takedown", clock);
         foreach (var node in fleet.Edges.Concat(fleet.Origins))
-            Assert.Equal(HttpStatusCode.NotFound, await AfterDeletionAsync(node));
-
-        // Nothing of it comes any more; while its files are being deleted an origin may say "not now" instead.
-        async Task<HttpStatusCode> AfterDeletionAsync(MillraceProcess node)
-        {
-            using var limit = new CancellationTokenSource(Patience);
-            while (true)
-            {
-                using var answer = await node.Http.GetAsync(segment, limit.Token);
-                if (answer.StatusCode != HttpStatusCode.ServiceUnavailable)
-                    return answer.StatusCode;
-            }
-        }
+            Assert.Equal(HttpStatusCode.NotFound, (await node.Http.GetAsync(segment)).StatusCode);
 
         string Carrier(string a, string b) => fleet.PartsFrom(a) >= fleet.PartsFrom(b) ? a : b;
 

@@ -317,8 +317,8 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         if (!isDoomed && coldResult == PushResult.Failed && outgoing!.Pushed == 0 && outgoing.IsUnsent)
         {
             // Nothing was promised yet.
-            var refused = MediaDecisions.NotToBeHad(outgoing.Kind);
-            DeliveryMetrics.CountResponse(outgoing.Kind, refused.Status);
+            var refused = outgoing.Refusal;
+            DeliveryMetrics.CountResponse(refused.Kind, refused.Status);
             var closes = outgoing.Closes;
             outgoing.Clear();
             if (outgoing.TryBegin(refused, withBody: true, HttpDate.Now(loop.Time), closes, loop.Listener.Media.SentBytes))

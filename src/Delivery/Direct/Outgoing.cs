@@ -51,6 +51,7 @@ internal sealed class Outgoing
     private int to;
     private bool isChunked;
     private bool isFirstChunk;
+    private MediaObject kind;
     private Counter<long>? counter;
     private long sentBody;
     private long counted;
@@ -61,8 +62,8 @@ internal sealed class Outgoing
     /// <summary>The connection ends with it.</summary>
     public bool Closes { get; private set; }
 
-    /// <summary>What it is a response to.</summary>
-    public MediaObject Kind { get; private set; }
+    /// <summary>What is said instead of it when its body could not be opened.</summary>
+    public MediaAnswer Refusal => MediaDecisions.NotOpened(kind, body!);
 
     /// <summary>Not one piece of its body was opened.</summary>
     public bool IsUnsent => !hasPiece && body is not null;
@@ -81,7 +82,7 @@ internal sealed class Outgoing
         isFirstChunk = true;
         headDone = 0;
         Closes = closes;
-        Kind = answer.Kind;
+        kind = answer.Kind;
         Pushed = 0;
         counter = sentBytes;
         sentBody = counted = 0;

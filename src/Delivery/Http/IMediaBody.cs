@@ -35,6 +35,9 @@ internal interface IMediaBody
     /// <summary>The same after <see cref="BodyTurn.Cold"/>, waiting for a disk or the archive; null when it is gone.</summary>
     ValueTask<SegmentBytes?> OpenAsync(int from, int to);
 
+    /// <summary>Nothing opened because it left for good, and is not merely out of reach.</summary>
+    bool IsGone { get; }
+
     /// <summary>After <see cref="BodyTurn.Later"/>: ends when another look is worth it.</summary>
     Task WaitBeyondAsync(long position);
 

@@ -114,7 +114,7 @@ internal sealed class MediaDecisions
                 return (kind == MediaObject.Segment
                         ? Segment(request, broadcast, hold.Rendition!, hold.Segment)
                         : Part(request, broadcast, hold.Rendition!, hold.Segment, hold.Part!.Value))
-                    ?? Fail(kind, StatusCodes.Status404NotFound, kind == MediaObject.Segment ? "That segment is gone.\n" : "That part is gone.\n");
+                    ?? Gone(kind);
         }
     }
 
@@ -311,6 +311,12 @@ internal sealed class MediaDecisions
     /// <summary>What is asked for exists, and does not come from where it is: another node may have it, and this one in a moment.</summary>
     public static MediaAnswer NotToBeHad(MediaObject kind, string text = "The storage does not hand it out at the moment.\n") =>
         Fail(kind, StatusCodes.Status503ServiceUnavailable, text) with { RetryAfter = StoreRetrySeconds };
+
+    /// <summary>What was decided on could not be opened: it left meanwhile, or the storage does not hand it out.</summary>
+    public static MediaAnswer NotOpened(MediaObject kind, IMediaBody body) => body.IsGone ? Gone(kind) : NotToBeHad(kind);
+
+    private static MediaAnswer Gone(MediaObject kind) =>
+        Fail(kind, StatusCodes.Status404NotFound, kind == MediaObject.Segment ? "That segment is gone.\n" : "That part is gone.\n");
 
     /// <summary>A refusal in words.</summary>
     public static MediaAnswer Fail(MediaObject kind, int status, string text) => new()

@@ -152,6 +152,9 @@ internal sealed class RelayBody : IMediaBody
     /// <inheritdoc/>
     public ValueTask<SegmentBytes?> OpenAsync(int from, int to) => new(TryOpenNow(from, to, prefersFile: false, out var piece) == BodyTurn.Ready ? piece : null);
 
+    /// <inheritdoc/>
+    public bool IsGone => false;
+
     /// <summary>Ends when there is more than <paramref name="position"/> bytes, or nothing more comes.</summary>
     public Task WaitBeyondAsync(long position)
     {

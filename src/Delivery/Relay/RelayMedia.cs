@@ -130,6 +130,8 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
 
         public ValueTask<SegmentBytes?> OpenAsync(int from, int to) => body.OpenAsync(from, to);
 
+        public bool IsGone => body.IsGone;
+
         public Task WaitBeyondAsync(long position) => body.WaitBeyondAsync(position);
 
         public void Release() => cache.Leave(item);

@@ -313,9 +313,9 @@ internal sealed class SecureConnection : IDisposable
     {
         // 1. Before anything is promised: the archive may not hand it out.
         var turn = body is null ? BodyTurn.Done : await OpenAsync(body, answer.From).ConfigureAwait(false);
-        if (turn == BodyTurn.Gone && answer.Segment is not null)
+        if (turn == BodyTurn.Gone && answer.Segment is { } segment)
         {
-            answer = MediaDecisions.NotToBeHad(answer.Kind);
+            answer = MediaDecisions.NotOpened(answer.Kind, segment);
             DeliveryMetrics.CountResponse(answer.Kind, answer.Status);
             body = null;
         }
