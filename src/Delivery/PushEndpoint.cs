@@ -16,7 +16,7 @@ namespace Millrace.Delivery;
 
 /// <summary>
 /// The origin's receiving side of HTTP: <c>GET</c> and <c>POST /push/{channel}/{broadcast}</c>, <c>POST /push/{channel}</c>, <c>DELETE /push/{broadcast}</c>
-/// (docs/push.md). There only when there is a secret. Nothing of it is ever cached.
+/// (docs/push.md). Without <c>Origin:Secret</c> everybody is refused. Nothing of it is ever cached.
 /// </summary>
 public sealed class PushEndpoint
 {
@@ -42,11 +42,14 @@ public sealed class PushEndpoint
         PushedMetrics.Announce();
     }
 
-    /// <summary>Maps its path, if there is a secret.</summary>
+    /// <summary>Maps its paths. Without a secret it says so to everybody: a peer does not take that for "not known here".</summary>
     public void Map(IEndpointRouteBuilder routes)
     {
         if (secret is null)
+        {
+            routes.Map("/push/{**path}", InvokeAsync);
             return;
+        }
         routes.MapMethods("/push/{channel}/{broadcast}", [HttpMethods.Get, HttpMethods.Post, HttpMethods.Put], InvokeAsync);
         routes.MapDelete("/push/{broadcast}", InvokeAsync);
         routes.MapPost("/push/{channel}", InvokeAsync);
@@ -98,7 +101,7 @@ public sealed class PushEndpoint
     {
         // 1. Who asks. Before anything else, so that a stranger learns nothing.
         if (!IsAuthorized(context.Request.Headers.Authorization.ToString()))
-            return new PushReply(StatusCodes.Status401Unauthorized, null, "The secret is missing or wrong.");
+            return new PushReply(StatusCodes.Status401Unauthorized, null, secret is null ? "Nobody may push here: there is no Origin:Secret." : "The secret is missing or wrong.");
 
         // 2. What about.
         if (!context.Request.RouteValues.ContainsKey("broadcast"))

@@ -85,14 +85,22 @@ public sealed class BroadcastApi
         // Relays below hear of it at once.
         if (gone.Count > 0)
             purges.PublishTakedown(gone, channel);
-        var (wasThere, notReached) = await elsewhere.TakeDownAsync(id, Patience, context.RequestAborted);
-        if (notReached.Count > 0)
+        var told = await elsewhere.TakeDownAsync(id, Patience, context.RequestAborted);
+        if (told is { NotReached.Count: > 0, IsRemembered: false })
         {
             await PlatformApi.FailAsync(context, StatusCodes.Status502BadGateway, "origin_not_reached",
-                $"It has ended and is deleted, but not at {string.Join(", ", notReached)}: ask again when that is back.");
+                $"It has ended and is deleted, but not at {string.Join(", ", told.NotReached)}, and the disk does not take a note of that: ask again when that is back.");
             return;
         }
-        if (gone.Count == 0 && !wasThere)
+        if (told.NotReached.Count > 0)
+        {
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+            PlatformApi.Begin(context);
+            await context.Response.WriteAsJsonAsync(
+                new TakedownDocument(told.NotReached), PlatformJson.Default.TakedownDocument, cancellationToken: context.RequestAborted);
+            return;
+        }
+        if (gone.Count == 0 && !told.WasThere)
         {
             await UnknownAsync(context);
             return;

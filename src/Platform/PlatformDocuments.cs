@@ -53,6 +53,9 @@ internal sealed record VideoHealth(string Codec, int Width, int Height, double F
 /// <summary>The audio that came in, measured. Bit rate in bits per second.</summary>
 internal sealed record AudioHealth(string Codec, int SampleRate, int Channels, long Bitrate);
 
+/// <summary><c>DELETE /api/v1/broadcasts/{id}</c> with 202: it is deleted, but for these origins, which are told as soon as they are back.</summary>
+internal sealed record TakedownDocument(IReadOnlyList<string> NotReached);
+
 /// <summary><c>GET /api/v1/channels/{name}/broadcasts</c>: newest first.</summary>
 internal sealed record BroadcastList(IReadOnlyList<BroadcastDocument> Broadcasts);
 
@@ -111,6 +114,7 @@ internal sealed record ErrorDetail(string Code, string Message);
 [JsonSerializable(typeof(ChannelDocument))]
 [JsonSerializable(typeof(BroadcastList))]
 [JsonSerializable(typeof(BroadcastDocument))]
+[JsonSerializable(typeof(TakedownDocument))]
 [JsonSerializable(typeof(ClipRequest))]
 [JsonSerializable(typeof(ClipList))]
 [JsonSerializable(typeof(ClipDocument))]

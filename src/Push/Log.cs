@@ -17,11 +17,14 @@ internal static partial class Log
     [LoggerMessage(12004, LogLevel.Warning, "{Origin} refused {Channel} (broadcast {Broadcast}) for good: {Reason}")]
     public static partial void OriginRefused(this ILogger logger, string origin, string channel, string broadcast, string reason);
 
-    [LoggerMessage(12006, LogLevel.Warning, "{Origin} was not reached to take broadcast {Broadcast} down ({Reason}): it may still be served there")]
+    [LoggerMessage(12006, LogLevel.Warning, "{Origin} was not reached to take broadcast {Broadcast} down ({Reason}): it may be served there until that is back and has heard")]
     public static partial void NotTakenDown(this ILogger logger, string origin, string broadcast, string reason);
 
     [LoggerMessage(12005, LogLevel.Error, "Pushing {Channel} (broadcast {Broadcast}) to {Origin} met a fault of ours; the origin is asked where it is, and it goes on from there")]
     public static partial void PushFault(this ILogger logger, Exception fault, string channel, string broadcast, string origin);
+
+    [LoggerMessage(12011, LogLevel.Information, "{Origin} has heard now that broadcast {Broadcast} was taken down")]
+    public static partial void TakenDownLater(this ILogger logger, string origin, string broadcast);
 
     [LoggerMessage(12007, LogLevel.Warning, "{Origin} takes {Channel} (broadcast {Broadcast}) from another ingest node now: it is given up here")]
     public static partial void TakenOver(this ILogger logger, string origin, string channel, string broadcast);

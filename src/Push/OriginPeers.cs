@@ -9,18 +9,19 @@ public sealed class OriginPeers : IDisposable
     private readonly HttpMessageInvoker http;
 
     /// <param name="options">Who they are, validated.</param>
+    /// <param name="dataPath"><c>Data:Path</c>, where it is kept what one that is away has not heard.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where it is said which were not reached.</param>
-    public OriginPeers(PushOptions options, TimeProvider time, ILogger<OriginPeers> logger)
-        : this(options, time, logger, PeerHttp.Sockets())
+    public OriginPeers(PushOptions options, string dataPath, TimeProvider time, ILogger<OriginPeers> logger)
+        : this(options, dataPath, time, logger, PeerHttp.Sockets())
     {
     }
 
-    internal OriginPeers(PushOptions options, TimeProvider time, ILogger logger, HttpMessageHandler handler)
+    internal OriginPeers(PushOptions options, string dataPath, TimeProvider time, ILogger logger, HttpMessageHandler handler)
     {
         ArgumentNullException.ThrowIfNull(options);
         http = PeerHttp.Over(handler);
-        Takedowns = new Takedowns(options.Peers, options.Secret, http, time, logger);
+        Takedowns = new Takedowns(options, options.Peers, dataPath, http, time, logger);
     }
 
     /// <summary>How they are told.</summary>

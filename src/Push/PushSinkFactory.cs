@@ -29,21 +29,22 @@ public sealed class PushSinkFactory : IBroadcastSinkFactory, IAsyncDisposable
     private readonly ConcurrentDictionary<string, PushSender[]> broadcasts = new(StringComparer.Ordinal);
 
     /// <param name="options">The origins and the secret, validated.</param>
+    /// <param name="dataPath"><c>Data:Path</c>, where it is kept of which takedowns an origin that is away has not heard.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Where trouble with origins is said.</param>
-    public PushSinkFactory(PushOptions options, TimeProvider time, ILogger<PushSinkFactory> logger)
-        : this(options, time, logger, Sockets())
+    public PushSinkFactory(PushOptions options, string dataPath, TimeProvider time, ILogger<PushSinkFactory> logger)
+        : this(options, dataPath, time, logger, Sockets())
     {
     }
 
-    internal PushSinkFactory(PushOptions options, TimeProvider time, ILogger<PushSinkFactory> logger, HttpMessageHandler handler)
+    internal PushSinkFactory(PushOptions options, string dataPath, TimeProvider time, ILogger<PushSinkFactory> logger, HttpMessageHandler handler)
     {
         this.options = options;
         this.time = time;
         this.logger = logger;
         http = PeerHttp.Over(handler);
         origins = [.. options.Push.Select(Takedowns.AddressOf)];
-        Takedowns = new Takedowns(options.Push, options.Secret, http, time, logger);
+        Takedowns = new Takedowns(options, options.Push, dataPath, http, time, logger);
         PushMetrics.Announce();
     }
 

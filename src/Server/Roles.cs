@@ -96,10 +96,12 @@ internal static class Roles
     private static void AddPush(IServiceCollection services, EffectiveConfiguration configuration)
     {
         services.AddSingleton(provider => new PushSinkFactory(
-            configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<PushSinkFactory>>()));
+            configuration.Get<PushOptions>(), configuration.Get<DataOptions>().Path, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<PushSinkFactory>>()));
         services.AddSingleton<IBroadcastSinkFactory>(provider => provider.GetRequiredService<PushSinkFactory>());
         services.AddSingleton(provider => provider.GetRequiredService<PushSinkFactory>().Takedowns);
         services.AddHostedService<PushLife>();
+        services.AddHostedService<OwedTakedownLife>();
     }
 
     private static void AddOrigin(IServiceCollection services, EffectiveConfiguration configuration)
@@ -115,8 +117,10 @@ internal static class Roles
             provider.GetRequiredService<OriginStore>(), configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<PushedBroadcasts>>()));
         services.AddSingleton(provider => new OriginPeers(
-            configuration.Get<PushOptions>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<OriginPeers>>()));
+            configuration.Get<PushOptions>(), configuration.Get<DataOptions>().Path, provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<OriginPeers>>()));
         services.AddSingleton(provider => provider.GetRequiredService<OriginPeers>().Takedowns);
+        services.AddHostedService<OwedTakedownLife>();
         services.AddSingleton<PushEndpoint>();
         services.AddSingleton<ClipMaker>();
         services.AddHostedService<PreviewMaker>();
@@ -174,6 +178,22 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
         {
             takedowns.RemoveAll(done => done.IsCompleted);
             takedowns.Add(push.Takedowns.TakeDownAsync(id, options.LostAfter, stop.Token));
+        }
+    }
+}
+
+/// <summary>Tells origins that were away what has been taken down meanwhile.</summary>
+internal sealed class OwedTakedownLife(Takedowns takedowns) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await takedowns.RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // What is still owed is in its files.
         }
     }
 }

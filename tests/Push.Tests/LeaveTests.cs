@@ -92,7 +92,7 @@ public sealed class LeaveTests
 
     private static PushSinkFactory Factory(TimeProvider time, TestOrigin origin) =>
         // Its clock goes faster than this machine may be at the moment; the origin's does not.
-        new(Options, time, NullLogger<PushSinkFactory>.Instance, new Through(origin)) { TakeOverPatience = TimeSpan.FromHours(1) };
+        new(Options, Path.GetTempPath(), time, NullLogger<PushSinkFactory>.Instance, new Through(origin)) { TakeOverPatience = TimeSpan.FromHours(1) };
 
     // A factory disposes of its handler, and the origin outlives it.
     private sealed class Through(TestOrigin origin) : HttpMessageHandler

@@ -190,7 +190,7 @@ public sealed class TakeOverTests
 
     private static PushSinkFactory Factory(PushOptions options, TimeProvider time, TestOrigin first, TestOrigin second) =>
         // Its clock goes faster than this machine may be at the moment.
-        new(options, time, NullLogger<PushSinkFactory>.Instance, new ByHost(first, second)) { TakeOverPatience = TimeSpan.FromHours(1) };
+        new(options, Path.GetTempPath(), time, NullLogger<PushSinkFactory>.Instance, new ByHost(first, second)) { TakeOverPatience = TimeSpan.FromHours(1) };
 
     /// <summary>Ends when an origin has begun the broadcast, or that segment comes next.</summary>
     private static async Task ReachesAsync(TestOrigin origin, BroadcastId id, long next = -1)

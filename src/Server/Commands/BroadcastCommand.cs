@@ -5,6 +5,7 @@ using System.Text.Json;
 using Millrace.Core;
 using Millrace.Delivery;
 using Millrace.Platform;
+using Millrace.Push;
 using Millrace.Server.Http;
 using Millrace.Server.Options;
 
@@ -30,7 +31,7 @@ public static class BroadcastCommand
                 case ["list", var text] when ChannelName.TryParse(text, out var name):
                     return await ListAsync(http, name, output);
                 case ["delete", var text] when BroadcastId.TryParse(text, out var id):
-                    return await DeleteAsync(http, data, configuration.Get<StorageOptions>().Kind, id, output, error);
+                    return await DeleteAsync(http, data, configuration.Get<StorageOptions>().Kind, configuration.Get<PushOptions>().Peers, id, output, error);
                 case ["adopt"]:
                     using (var answer = await http.GetAsync("api/v1/storage/open"))
                         return await SayOpenAsync(answer, "Nothing is left unfinished in the store by other nodes.", output, error);
@@ -64,7 +65,7 @@ public static class BroadcastCommand
         return 0;
     }
 
-    private static async Task<int> DeleteAsync(HttpClient http, string data, StorageKind kind, BroadcastId id, TextWriter output, TextWriter error)
+    private static async Task<int> DeleteAsync(HttpClient http, string data, StorageKind kind, IReadOnlyList<string> peers, BroadcastId id, TextWriter output, TextWriter error)
     {
         // Nobody holds the directory: there is no server to ask.
         using (var held = Directory.Exists(data) ? DataDirectory.TryHold(data, out _) : null)
@@ -80,7 +81,7 @@ public static class BroadcastCommand
                     StoreTakedown.Remember(data, id);
                     if (Directory.Exists(directory))
                         Directory.Delete(directory, recursive: true);
-                    await output.WriteLineAsync($"Broadcast {id} is deleted from this disk, and with the next start from the store.");
+                    await output.WriteLineAsync($"Broadcast {id} is deleted from this disk, and with the next start from the store.{Later()}");
                     return 0;
                 }
                 // What was taken down is not to stay as a clip; clips may have outlived it.
@@ -91,15 +92,26 @@ public static class BroadcastCommand
                     Directory.Delete(clip, recursive: true);
                 if (Directory.Exists(directory))
                     Directory.Delete(directory, recursive: true);
-                await output.WriteLineAsync($"Broadcast {id} is deleted.");
+                await output.WriteLineAsync($"Broadcast {id} is deleted.{Later()}");
                 return 0;
             }
         }
+        // The origins beside this one hear of it from the server.
+        string Later() => peers.Count == 0 ? "" : Takedowns.Remember(data, peers, id)
+            ? $" With the next start {string.Join(", ", peers)} hear of it." : $" {string.Join(", ", peers)} do not hear of it: delete it there, too.";
+
         using var answer = await http.DeleteAsync($"api/v1/broadcasts/{id.Value}");
         switch (answer.StatusCode)
         {
             case HttpStatusCode.NoContent:
                 await output.WriteLineAsync($"Broadcast {id} is deleted.");
+                return 0;
+            case HttpStatusCode.Accepted:
+                using (var document = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()))
+                {
+                    var away = document.RootElement.GetProperty("notReached").EnumerateArray().Select(origin => origin.GetString());
+                    await output.WriteLineAsync($"Broadcast {id} is deleted, but for {string.Join(", ", away)}: not reached, and told as soon as it is back.");
+                }
                 return 0;
             case HttpStatusCode.NotFound:
                 return await UnknownAsync(error, id);
@@ -107,8 +119,21 @@ public static class BroadcastCommand
                 await error.WriteLineAsync($"millrace: the server at {http.BaseAddress} has another operator token than {Path.Combine(data, OperatorToken.FileName)}: it runs on another data directory; give it with --Data:Path=DIR.");
                 return 1;
             default:
-                await error.WriteLineAsync($"millrace: the server answered {(int)answer.StatusCode}.");
+                await error.WriteLineAsync($"millrace: the server answered {(int)answer.StatusCode}: {await MessageAsync(answer)}");
                 return 1;
+        }
+    }
+
+    private static async Task<string?> MessageAsync(HttpResponseMessage answer)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+            return document.RootElement.GetProperty("error").GetProperty("message").GetString();
+        }
+        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            return answer.ReasonPhrase;
         }
     }
 

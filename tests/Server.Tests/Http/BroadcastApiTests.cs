@@ -23,16 +23,22 @@ public sealed class BroadcastApiTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        app = await StartAsync(data.FullName);
+        http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{app.Services.GetRequiredService<ServerAddresses>().HttpPort}/") };
+    }
+
+    private static async Task<WebApplication> StartAsync(string data, params KeyValuePair<string, string>[] more)
+    {
         var configuration = EffectiveConfiguration.Load(null,
         [
-            new("Data:Path", data.FullName), new("Http:Address", "127.0.0.1"), new("Http:Port", "0"), new("Dvr:Mode", "full"),
+            new("Data:Path", data), new("Http:Address", "127.0.0.1"), new("Http:Port", "0"), new("Dvr:Mode", "full"),
             new("Rtmp:Address", "127.0.0.1"), new("Rtmp:Port", "0"), new("Log:Level", "none"), new("Retention:MinFreeBytes", "0"),
-            new("Transcoding:Ladder", "off"), new("Preview:Interval", "off"),
+            new("Transcoding:Ladder", "off"), new("Preview:Interval", "off"), .. more,
         ]);
         Assert.Empty(configuration.Faults);
-        app = ServerHost.Build(configuration, demo: false);
-        await app.StartAsync(TestContext.Current.CancellationToken);
-        http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{app.Services.GetRequiredService<ServerAddresses>().HttpPort}/") };
+        var started = ServerHost.Build(configuration, demo: false);
+        await started.StartAsync(TestContext.Current.CancellationToken);
+        return started;
     }
 
     [Fact]
@@ -83,6 +89,27 @@ public sealed class BroadcastApiTests : IAsyncLifetime
         Assert.Equal(0, await BroadcastCommand.RunAsync(configuration, ["list", "studio"], output, output));
         Assert.StartsWith(replay.GetProperty("id").GetString()!, output.ToString(), StringComparison.Ordinal);
         Assert.Equal(2, await BroadcastCommand.RunAsync(configuration, ["delete", "nonsense"], output, output));
+    }
+
+    [Fact]
+    public async Task Delete_WithAnOriginBesideItThatTakesNoneOfIt_IsDoneHereAndOwedThere()
+    {
+        // The one beside it has no Origin:Secret: that is not the 404 of who never had the broadcast.
+        var path = Path.Combine(data.FullName, "beside");
+        await using var beside = await StartAsync(path, new("Origin:Secret", new string('s', 32)), new("Origin:Peers", http.BaseAddress!.ToString()));
+        Assert.True(ChannelName.TryParse("studio", out var name));
+        Send(beside.Services.GetRequiredService<BroadcastDirectory>().Publish(name, _ => { }).Session!);
+        var id = beside.Services.GetRequiredService<BroadcastDirectory>().Find(name)!.Id.Value;
+        using var request = new HttpRequestMessage(HttpMethod.Delete, $"http://127.0.0.1:{beside.Services.GetRequiredService<ServerAddresses>().HttpPort}/api/v1/broadcasts/{id}");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(Path.Combine(path, "operator.token"), TestContext.Current.CancellationToken)).Trim());
+
+        var answer = await http.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.Accepted, answer.StatusCode);
+        Assert.Equal($"{{\"notReached\":[\"{http.BaseAddress}\"]}}", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        Assert.True(File.Exists(Path.Combine(path, "takedowns", id)));
+        Assert.Null(beside.Services.GetRequiredService<BroadcastDirectory>().Find(name));
+        await beside.StopAsync(TestContext.Current.CancellationToken);
     }
 
     [Fact]
