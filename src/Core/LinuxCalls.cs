@@ -44,6 +44,9 @@ public static unsafe partial class LinuxCalls
     private const int KeepSize = 0x1;
     private const int MakeHole = 0x2;
     private const int ShutdownBoth = 2;
+    private const uint SpliceNonBlocking = 0x2;
+    private const uint SpliceMore = 0x4;
+    private const int SetPipeSize = 1031;
     private const nuint SocketOutQueue = 0x5411;
 
     /// <summary>Bytes of <c>struct epoll_event</c>: packed on x86-64, naturally aligned elsewhere.</summary>
@@ -59,7 +62,11 @@ public static unsafe partial class LinuxCalls
         private readonly nuint length = (nuint)length;
     }
 
-    public static int LastError => Marshal.GetLastPInvokeError();
+    public static int LastError
+    {
+        get => Marshal.GetLastPInvokeError();
+        set => Marshal.SetLastPInvokeError(value);
+    }
 
     public static int EpollCreate() => epoll_create1(CloseOnExec);
 
@@ -105,6 +112,29 @@ public static unsafe partial class LinuxCalls
 
     /// <summary>Sends from a file without copying through this process. Does not move the file's own position.</summary>
     public static nint SendFile(int descriptor, nint file, long offset, int length) => sendfile(descriptor, (int)file, &offset, (nuint)length);
+
+    /// <summary>A pipe whose ends do not block.</summary>
+    public static bool Pipe(out int output, out int input)
+    {
+        var ends = stackalloc int[2];
+        var isOpen = pipe2(ends, CloseOnExec | NonBlocking) == 0;
+        (output, input) = isOpen ? (ends[0], ends[1]) : (-1, -1);
+        return isOpen;
+    }
+
+    /// <summary>Sets how much a pipe holds; it stays as it is where that is too much (pipe(7), /proc/sys/fs/pipe-max-size).</summary>
+    public static void ResizePipe(int pipe, int bytes) => _ = fcntl(pipe, SetPipeSize, bytes);
+
+    /// <summary>Gives a pipe as many of a slice's pages as it has room for, without copying them (vmsplice(2)).</summary>
+    public static nint MemoryToPipe(int pipe, Slice* slice) => vmsplice(pipe, slice, 1, SpliceNonBlocking);
+
+    /// <summary>Gives a pipe as many of a file's pages as it has room for, without copying them (splice(2)). Reads those that the page cache lacks.</summary>
+    public static nint FileToPipe(nint file, long offset, int pipe, int length) =>
+        splice((int)file, &offset, pipe, null, (nuint)length, SpliceNonBlocking);
+
+    /// <summary>Moves what a pipe holds to a descriptor (splice(2)). <paramref name="more"/>: as with <see cref="Send(int, Slice*, int, bool)"/>.</summary>
+    public static nint PipeTo(int pipe, int descriptor, nint length, bool more) =>
+        splice(pipe, null, descriptor, null, (nuint)length, SpliceNonBlocking | (more ? SpliceMore : 0));
 
     /// <summary>A file of memory without a name (memfd_create(2)), of length 0.</summary>
     public static int MemoryFile()
@@ -199,6 +229,18 @@ public static unsafe partial class LinuxCalls
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint sendfile(int to, int from, long* offset, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int pipe2(int* ends, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(int descriptor, int command, int argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint vmsplice(int descriptor, Slice* slices, nuint count, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint splice(int from, long* fromOffset, int to, long* toOffset, nuint length, uint flags);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int memfd_create(byte* name, uint flags);

@@ -277,10 +277,10 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         Push();
     }
 
-    private unsafe void Push()
+    private void Push()
     {
         wasWritable = false;
-        switch (outgoing!.Push(descriptor, loop.Scratch.Slices))
+        switch (outgoing!.Push(descriptor, loop.Scratch))
         {
             case PushResult.Done when outgoing.Closes:
                 // What came behind the last request would turn the end into a reset, and the response might be lost to it.

@@ -20,6 +20,9 @@ internal sealed unsafe class LoopScratch : IDisposable
     /// <summary>A gathered send's slices.</summary>
     public LinuxCalls.Slice* Slices { get; } = (LinuxCalls.Slice*)NativeMemory.Alloc(LinuxCalls.MaxSlices, (nuint)sizeof(LinuxCalls.Slice));
 
+    /// <summary>The way of memory into sockets.</summary>
+    public SplicePipe Pipe { get; } = new();
+
     /// <summary>A head's texts as characters.</summary>
     public char[] Text { get; } = new char[RequestHead.MaxBytes];
 
@@ -38,5 +41,6 @@ internal sealed unsafe class LoopScratch : IDisposable
     {
         NativeMemory.Free(Input);
         NativeMemory.Free(Slices);
+        Pipe.Dispose();
     }
 }

@@ -37,7 +37,7 @@ internal sealed class Outgoing
     private const int TurnBytes = 2 * 1024 * 1024;
 
     // How far apart the page cache is asked whether it has a file: it fills and empties in runs of this order.
-    private const int FileRunBytes = 512 * 1024;
+    private const int FileRunBytes = 1024 * 1024;
 
     // Behind a head a chunk's.
     private readonly byte[] head = GC.AllocateUninitializedArray<byte>(ResponseHead.MaxBytes + ResponseHead.MaxFrameBytes, pinned: true);
@@ -95,10 +95,10 @@ internal sealed class Outgoing
 
     /// <summary>Gives the socket what it takes now. Never waits.</summary>
     /// <param name="descriptor">The socket.</param>
-    /// <param name="slices">Room for <see cref="LinuxCalls.MaxSlices"/>.</param>
-    public unsafe PushResult Push(int descriptor, LinuxCalls.Slice* slices)
+    /// <param name="scratch">Its loop's.</param>
+    public PushResult Push(int descriptor, LoopScratch scratch)
     {
-        var result = PushTurn(descriptor, slices);
+        var result = PushTurn(descriptor, scratch);
         Count();
         return result;
     }
@@ -159,7 +159,7 @@ internal sealed class Outgoing
         isFirstChunk = false;
     }
 
-    private unsafe PushResult PushTurn(int descriptor, LinuxCalls.Slice* slices)
+    private unsafe PushResult PushTurn(int descriptor, LoopScratch scratch)
     {
         var end = Pushed + TurnBytes;
         // What the page cache had in an earlier turn may be gone.
@@ -194,7 +194,7 @@ internal sealed class Outgoing
             PushResult result;
             if (headDone < headLength || !bytes.IsEmpty || (hasPiece && piece.File is null))
             {
-                result = SendMemory(descriptor, slices);
+                result = SendMemory(descriptor, scratch.Slices);
             }
             else if (hasPiece)
             {
@@ -203,7 +203,7 @@ internal sealed class Outgoing
                     near = pieceDone + NearBytes();
                 if (pieceDone >= near)
                     return PushResult.Cold;
-                result = SendFile(descriptor, near - pieceDone);
+                result = SendFile(descriptor, near - pieceDone, scratch.Pipe);
             }
             else
             {
@@ -281,9 +281,10 @@ internal sealed class Outgoing
         }
     }
 
-    private PushResult SendFile(int descriptor, int run)
+    private PushResult SendFile(int descriptor, int run, SplicePipe? pipe = null)
     {
-        var sent = LinuxCalls.SendFile(descriptor, piece.File!.DangerousGetHandle(), piece.FileOffset + pieceDone, run);
+        if (pipe is null || !pipe.TrySend(descriptor, RunOf(run), run < piece.Length - pieceDone, out var sent))
+            sent = LinuxCalls.SendFile(descriptor, piece.File!.DangerousGetHandle(), piece.FileOffset + pieceDone, run);
         if (sent < 0)
             return FailedSend();
         // Nothing: the file is shorter than what was written to it.
@@ -291,6 +292,16 @@ internal sealed class Outgoing
             return PushResult.Failed;
         Took((int)sent);
         return PushResult.Done;
+    }
+
+    private SplicePipe.Run RunOf(int length)
+    {
+        if (!piece.IsMemoryFile)
+            return new SplicePipe.Run(piece.File!.DangerousGetHandle(), piece.FileOffset + pieceDone, length);
+        var slices = piece.Slices;
+        slices.MoveNext();
+        // The piece holds it.
+        return new SplicePipe.Run(slices.Current.Span.Slice(pieceDone, length));
     }
 
     private static PushResult FailedSend() => LinuxCalls.LastError switch
