@@ -17,6 +17,10 @@ internal sealed class RelayFetcher
     // How long a stale answer is shared before a parent is asked again.
     private static readonly TimeSpan StaleShare = TimeSpan.FromSeconds(0.25);
 
+    // A first look waits for a parent to come up for as long as one takes to restart. Whoever hears later stares at nothing, and a player
+    // that hears asks again.
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(5);
+
     private readonly RelayCache cache;
     private readonly Upstream upstream;
     private readonly LiveDirectories directories;
@@ -144,7 +148,7 @@ internal sealed class RelayFetcher
         var knownHold = directories.HoldOf(key.Path);
         var hold = knownHold ?? options.HoldLimit;
         // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
-        var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? hold : TimeSpan.Zero;
+        var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? knownHold ?? FirstPatience : TimeSpan.Zero;
         // What may be held is late when the next part is. A first look at a directory is held rarely: for what is not on air yet.
         var dueIn = directories.DueIn(key);
         var isFirst = !key.IsBlocking && knownHold is null;

@@ -63,8 +63,8 @@ public static class OptionSections
             if (!Uri.TryCreate(parent, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
                 yield return $"Relay:Parents: '{parent}' is no address of a node (http://host:port).";
         }
-        if (options.Parents.Count != options.Parents.Distinct(StringComparer.OrdinalIgnoreCase).Count())
-            yield return "Relay:Parents: names a parent twice.";
+        foreach (var twice in Twice(options.Parents))
+            yield return $"Relay:Parents: names a parent twice, '{twice}'.";
         if (options.Name.Length > 0 && !CacheStatus.IsName(options.Name))
             yield return $"Relay:Name: '{options.Name}' is not a letter followed by letters, digits, '.', '_' and '-', at most 63.";
         if (options.MaxObjectBytes * 4 > options.MemoryBytes)
@@ -112,9 +112,12 @@ public static class OptionSections
             if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Query.Length > 0 || uri.UserInfo.Length > 0)
                 yield return $"{option}: '{address}' is not an address such as http://10.0.0.2:8080.";
         }
-        if (addresses.Distinct(StringComparer.OrdinalIgnoreCase).Count() < addresses.Count)
-            yield return $"{option}: names an origin twice.";
+        foreach (var twice in Twice(addresses))
+            yield return $"{option}: names an origin twice, '{twice}'.";
     }
+
+    private static IEnumerable<string> Twice(IReadOnlyList<string> addresses) =>
+        addresses.GroupBy(address => address.TrimEnd('/'), StringComparer.OrdinalIgnoreCase).Where(group => group.Skip(1).Any()).Select(group => group.First());
 
     private static IEnumerable<string> CheckRtmp(RtmpOptions options)
     {

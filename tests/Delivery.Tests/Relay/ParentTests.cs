@@ -248,6 +248,18 @@ public sealed class ParentTests
     }
 
     [Fact]
+    public async Task FirstLook_WithoutAnyParent_WaitsForOneToRestartAndNoLonger()
+    {
+        await using var relay = new TestRelay();
+        relay.Parents.Refuse("parent0");
+        var began = relay.Time.GetUtcNow();
+        var viewer = relay.Get(TestRelay.Base + "live.m3u8");
+        await relay.AdvanceUntilAsync(() => viewer.Done.IsCompleted, TimeSpan.FromSeconds(30));
+        Assert.Equal(504, viewer.Response.StatusCode);
+        Assert.InRange(relay.Time.GetUtcNow() - began, TimeSpan.FromSeconds(4.5), TimeSpan.FromSeconds(7));
+    }
+
+    [Fact]
     public async Task HeldRequest_WithoutAnyParent_WaitsAndThenGetsTheNewestThereIs()
     {
         await using var relay = new TestRelay();
