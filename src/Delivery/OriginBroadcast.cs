@@ -23,12 +23,12 @@ public sealed class OriginBroadcast : IBroadcastSink
     private readonly Spooler spooler;
     private readonly DeliveryOptions options;
     private readonly TimeSpan window;
-    private readonly Queue<(long Number, double Seconds)> listed = [];
+    private readonly ListedWindow listed;
+    private readonly BroadcastRoom room;
     private readonly TimeProvider time;
     private RenditionMedia[] renditions = [];
     private RenditionMedia[] current = [];
     private NewRendition[] announced = [];
-    private double listedSeconds;
     private long newestBegun = -1;
     private long memoryBytes;
     private long watchedAt;
@@ -47,6 +47,8 @@ public sealed class OriginBroadcast : IBroadcastSink
         var target = opened.Contract.TargetDuration;
         LiveWindow = TimeSpan.FromSeconds(Math.Max(settings.Window.TotalSeconds, 3 * target));
         window = Mode == DvrMode.Window && settings.Dvr.Window > LiveWindow ? settings.Dvr.Window : LiveWindow;
+        listed = new ListedWindow(window, Mode == DvrMode.Window ? SlideSegments : 1);
+        room = new BroadcastRoom(this, spooler, options);
         FileDuration = Mode switch
         {
             DvrMode.Off => options.SpoolFileDuration,
@@ -94,23 +96,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     public long MemoryBytes => Volatile.Read(ref memoryBytes);
 
     /// <summary>How long its media are, from the beginning of the first segment to the end of the newest; absences count.</summary>
-    public TimeSpan Duration
-    {
-        get
-        {
-            DateTimeOffset? first = null, last = null;
-            foreach (var rendition in Timeline.Read().Renditions)
-            {
-                if (rendition.LastSegment is not { } newest)
-                    continue;
-                var oldest = rendition.Segments.Count > 0 ? rendition.Segments[0] : newest;
-                first = first is null || oldest.WallClock < first ? oldest.WallClock : first;
-                var end = newest.Track.Period.WallClockAt(newest.End);
-                last = last is null || end > last ? end : last;
-            }
-            return last - first ?? TimeSpan.Zero;
-        }
-    }
+    public TimeSpan Duration => Timeline.Read().Duration;
 
     internal JournalRecord.Opened Opened { get; }
 
@@ -140,24 +126,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>Why thumbnails fail again and again, as a sentence for the streamer or the operator; null when they do not.</summary>
     public string? PreviewProblem => Previews.Problem;
 
-    /// <summary>
-    /// How far back it can be rewound now: seconds from the beginning of its first period to that of the oldest segment in the
-    /// timeline; null before the first.
-    /// </summary>
-    public double? RewindableFrom
-    {
-        get
-        {
-            var snapshot = Timeline.Read();
-            double? oldest = null;
-            foreach (var rendition in snapshot.Renditions)
-            {
-                if (rendition.Segments.Count > 0)
-                    oldest = Math.Min(oldest ?? double.MaxValue, rendition.Segments[0].Start.Seconds - snapshot.Periods[0].Start.Seconds);
-            }
-            return oldest;
-        }
-    }
+    internal BroadcastRoom Room => room;
 
     internal TimeSpan LiveWindow { get; }
 
@@ -221,7 +190,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         Timeline.AppendPart(new NewPart(
             part.Rendition, part.Segment, part.Part, part.Start, part.Duration, part.IsIndependent, length, part.SampleCount,
             part.EndsSegment, part.PresentationDelay));
-        LimitMemory();
+        room.LimitMemory();
     }
 
     /// <inheritdoc/>
@@ -233,8 +202,11 @@ public sealed class OriginBroadcast : IBroadcastSink
         Timeline.EndSegment(ended);
         Record(ended, complete);
         media.Settle(Keep);
-        if (segment.Rendition == 0)
-            Slide(segment.Segment, segment.Duration.Seconds);
+        if (segment.Rendition != 0 || Mode == DvrMode.Full)
+            return;
+        listed.Add(segment.Segment, segment.Duration.Seconds);
+        if (listed.Slide() is { } first)
+            Remove(first);
     }
 
     /// <inheritdoc/>
@@ -334,22 +306,6 @@ public sealed class OriginBroadcast : IBroadcastSink
             spooler.DeleteDirectory(Directory);
     }
 
-    /// <summary>
-    /// Gives the oldest media file's worth of what can be rewound to back to the disk, but not the live window. False when there
-    /// is nothing to give. Any thread.
-    /// </summary>
-    internal bool Shrink()
-    {
-        if (Mode == DvrMode.Off || IsEnded || Timeline.Read().Renditions is not [{ Segments: { Count: > 0 } segments } leader, ..])
-            return false;
-        if (Find(leader.Name)?.OldestFileEnd() is not { } before || before > leader.FirstWithin(LiveWindow) || before <= segments[0].Number)
-            return false;
-        Remove(before);
-        foreach (var rendition in Volatile.Read(ref renditions))
-            rendition.RemoveBefore(before);
-        return true;
-    }
-
     /// <summary>It is over and on disk: the archive gets what it does not have yet. The store's timer only.</summary>
     internal void Finish(Replay replay)
     {
@@ -358,43 +314,6 @@ public sealed class OriginBroadcast : IBroadcastSink
             spooler.Close(rendition.Spool);
         // Behind the closing.
         spooler.Run(() => Archive!.Finish(replay));
-    }
-
-    /// <summary>
-    /// Media files of it that only this node's disk has are given up, the oldest of each rendition, but not the live window: a
-    /// hole for whoever goes back so far. False when there is nothing to give. Any thread.
-    /// </summary>
-    internal bool LoseOldestLocal()
-    {
-        if (Archive is null || IsEnded)
-            return false;
-        var lost = false;
-        foreach (var rendition in Timeline.Read().Renditions)
-        {
-            if (Find(rendition.Name) is not { } media)
-                continue;
-            var live = rendition.FirstWithin(LiveWindow);
-            foreach (var segment in rendition.Segments)
-            {
-                if (segment.Number >= live || segment.IsGap || !media.TryFind(segment.Number, out var stored, out _, out _) || stored.File is not { } file)
-                    continue;
-                if (Archive.TryGet(SpoolFile.NameOf(rendition.Name, file.Number), out _))
-                    continue;
-                var numbers = media.SegmentsIn(file.Number);
-                // It is written still, or players at the live edge read it.
-                if (numbers[^1] >= live)
-                    break;
-                foreach (var number in numbers)
-                {
-                    Timeline.Lose(rendition.Name, number);
-                    media.Forget(number);
-                    Journal.Add(new JournalRecord.Lost(rendition.Name, number));
-                }
-                lost = true;
-                break;
-            }
-        }
-        return lost;
     }
 
     /// <summary>A period begins, in the timeline and in the media.</summary>
@@ -423,82 +342,27 @@ public sealed class OriginBroadcast : IBroadcastSink
         Story?.Add(new PushInit(Story.Period, rendition, format, init), Timeline.Read(current[rendition].Name)!.NextSegment);
     }
 
-    /// <summary>Where the open period ends here, for a pusher that goes on behind it. The owner only.</summary>
-    /// <param name="places">What comes next in each rendition.</param>
-    internal PushResume ReadEnd(IReadOnlyList<PushPlace> places)
+    /// <summary>The number behind all that are known of it, a running segment's included. The owner only.</summary>
+    internal long NextNumber
     {
-        var first = newestBegun + 1;
-        foreach (var rendition in Timeline.Read().Renditions)
-            first = Math.Max(first, rendition.NextSegment);
-        var tails = new RenditionTail[current.Length];
-        for (var i = 0; i < tails.Length; i++)
+        get
         {
-            var known = Timeline.Read(current[i].Name)!;
-            var delay = known.PresentationDelay;
-            var told = new List<TailSegment>(PushLimits.MaxTailSegments);
-            foreach (var segment in known.Segments.AsSpan()[^Math.Min(known.Segments.Count, PushLimits.MaxTailSegments - 1)..])
-            {
-                if (segment.Track == known.Track)
-                    told.Add(new TailSegment(segment.Start with { Ticks = segment.Start.Ticks - delay }, segment.Duration.Ticks, segment.IsIndependent, segment.Parts.Length));
-            }
-            var next = known.NextSegment;
-            if (places[i].Part > 0 && current[i].Running() is var (start, end, isIndependent))
-            {
-                told.Add(new TailSegment(start, (end - start).Ticks, isIndependent, places[i].Part));
-                next++;
-            }
-            tails[i] = new RenditionTail(next, delay, told);
-            first = Math.Max(first, next);
+            var next = newestBegun + 1;
+            foreach (var rendition in Timeline.Read().Renditions)
+                next = Math.Max(next, rendition.NextSegment);
+            return next;
         }
-        return new PushResume(Timeline.Read().PeriodCount - 1, first, tails);
     }
 
-    /// <summary>
-    /// Another pusher goes on: the open period ends as at the origin that has most of it. What this one has as well is complete, what
-    /// it lacks is a gap, and so is a segment of which it lacks the end: nowhere does its name mean other bytes. A period follows, or the end.
-    /// </summary>
-    internal void Resume(PushResume at, IReadOnlyList<PushPlace> places)
-    {
-        for (var i = 0; i < current.Length; i++)
-        {
-            var tail = at.Renditions[i];
-            var place = places[i];
-            LoseOthers(current[i], tail);
-            if (place.Segment >= tail.NextSegment && place.Part > 0)
-            {
-                Timeline.Abandon(i);
-                current[i].Abandon();
-            }
-            for (var number = place.Segment; number < tail.NextSegment; number++)
-            {
-                var segment = tail[number];
-                var isWhole = number == place.Segment && place.Part > 0 && place.Part == segment.Parts;
-                if (!isWhole)
-                {
-                    Timeline.Abandon(i);
-                    current[i].Abandon();
-                }
-                EndSegment(new SegmentDescription(
-                    i, number, segment.Start, segment.Start with { Ticks = segment.DurationTicks }, isWhole && segment.IsIndependent, !isWhole));
-            }
-        }
-        isRecovered = true;
-        Suspend();
-    }
+    /// <summary>The next period may begin behind numbers that somebody used and of which nothing is here. The owner only.</summary>
+    internal void ExpectGap() => isRecovered = true;
 
-    /// <summary>Of the last segments, those that this origin has otherwise than the one that has most, or alone, are gaps.</summary>
-    private void LoseOthers(RenditionMedia media, RenditionTail tail)
+    /// <summary>A segment is a gap from now on, whatever is here of it.</summary>
+    internal void Lose(RenditionMedia media, long number)
     {
-        foreach (var segment in Timeline.Read(media.Name)!.Segments.AsSpan().ToArray())
-        {
-            if (segment.Number < tail.FirstTold || segment.IsGap)
-                continue;
-            if (segment.Number < tail.NextSegment && tail[segment.Number] is var told && told.Parts == segment.Parts.Length && told.DurationTicks == segment.Duration.Ticks)
-                continue;
-            Timeline.Lose(media.Name, segment.Number);
-            media.Forget(segment.Number);
-            Journal.Add(new JournalRecord.Lost(media.Name, segment.Number));
-        }
+        Timeline.Lose(media.Name, number);
+        media.Forget(number);
+        Journal.Add(new JournalRecord.Lost(media.Name, number));
     }
 
     /// <summary>The open period's rendition of that index, or null. The owner only.</summary>
@@ -527,25 +391,19 @@ public sealed class OriginBroadcast : IBroadcastSink
         announced = open;
         Volatile.Write(ref renditions, all);
         newestBegun = origin.NewestBegun;
-        foreach (var segment in origin.Listed)
-            listed.Enqueue(segment);
-        listedSeconds = origin.ListedSeconds;
+        listed.Restore(origin);
     }
 
     /// <summary>An earlier run made this segment's number known. The owner only.</summary>
     internal void RestoreBegun(long number) => newestBegun = Math.Max(newestBegun, number);
 
     /// <summary>An earlier run ended a segment of the leader. The owner only.</summary>
-    internal void RestoreListed(long number, double seconds)
-    {
-        listed.Enqueue((number, seconds));
-        listedSeconds += seconds;
-    }
+    internal void RestoreListed(long number, double seconds) => listed.Add(number, seconds);
 
     /// <summary>An earlier run let the window slide. The owner only.</summary>
     internal void RestoreRemoved(long before)
     {
-        Unlist(before);
+        listed.RemoveBefore(before);
         Timeline.RemoveBefore(before);
     }
 
@@ -561,10 +419,8 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>What a packager has to know to go on with a broadcast of an earlier run.</summary>
     internal RecoveredBroadcast Recovered()
     {
-        isRecovered = true;
-        var next = newestBegun + 1;
-        foreach (var rendition in Timeline.Read().Renditions)
-            next = Math.Max(next, rendition.NextSegment);
+        ExpectGap();
+        var next = NextNumber;
         var period = Timeline.Read().Periods[^1];
         var leader = current[0];
         var decodeEnd = leader.End ?? period.Start;
@@ -635,74 +491,13 @@ public sealed class OriginBroadcast : IBroadcastSink
         }
     }
 
-    /// <summary>The leader's segments decide how far back the playlists go.</summary>
-    private void Slide(long number, double seconds)
-    {
-        if (Mode == DvrMode.Full)
-            return;
-        listed.Enqueue((number, seconds));
-        listedSeconds += seconds;
-        var first = -1L;
-        var left = listedSeconds;
-        foreach (var oldest in listed)
-        {
-            if (left - oldest.Seconds < window.TotalSeconds)
-                break;
-            left -= oldest.Seconds;
-            first = oldest.Number + 1;
-        }
-        if (Mode == DvrMode.Window)
-            first -= first % SlideSegments;
-        if (first <= listed.Peek().Number)
-            return;
-        Unlist(first);
-        Remove(first);
-    }
-
-    private void Unlist(long before)
-    {
-        while (listed.TryPeek(out var oldest) && oldest.Number < before)
-        {
-            listed.Dequeue();
-            listedSeconds -= oldest.Seconds;
-        }
-    }
-
-    private void Remove(long before)
+    /// <summary>Segments leave the playlists; those who still read them finish.</summary>
+    internal void Remove(long before)
     {
         Timeline.RemoveBefore(before);
         Journal.Add(new JournalRecord.Removed(before));
         // Of a broadcast that stays whole nothing can be left out.
         if (Keep is { } keep && Journal.TryBeginCheckpoint())
             spooler.Run(() => store.Checkpoint(this, keep));
-    }
-
-    /// <summary>
-    /// The disk does not take what memory cannot hold. Without rewinding the window gets shorter; with it the segments are
-    /// gaps, for what is on disk in front of them can still be watched.
-    /// </summary>
-    private void LimitMemory()
-    {
-        if (MemoryBytes <= options.MaxMemoryBytes)
-            return;
-        foreach (var rendition in renditions)
-            rendition.ForgetWritten();
-        while (MemoryBytes > options.MaxMemoryBytes)
-        {
-            var victims = false;
-            foreach (var rendition in renditions)
-            {
-                if (rendition.DropOldestInMemory() is not { } number)
-                    continue;
-                victims = true;
-                spooler.CountDropped();
-                if (Mode == DvrMode.Off)
-                    Remove(number + 1);
-                else
-                    Timeline.Lose(rendition.Name, number);
-            }
-            if (!victims)
-                return;
-        }
     }
 }

@@ -390,7 +390,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             return shorter is not null;
         }
         var longest = Broadcasts.Where(broadcast => broadcast is { IsEnded: false } && broadcast.Mode != DvrMode.Off)
-            .OrderByDescending(broadcast => broadcast.Duration).FirstOrDefault(broadcast => broadcast.Shrink());
+            .OrderByDescending(broadcast => broadcast.Duration).FirstOrDefault(broadcast => broadcast.Room.Shrink());
         if (longest is not null)
             logger.RoomMadeByRewinding(longest.Id.Value, longest.Channel.Value);
         return longest is not null;

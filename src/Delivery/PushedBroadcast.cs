@@ -111,7 +111,7 @@ internal sealed class PushedBroadcast
     public byte[] TakeOver(uint nonce)
     {
         Volatile.Write(ref generation, (((generation >> 32) + 1) << 32) | nonce);
-        return broadcast.Story!.Tell(broadcast, generation, broadcast.ReadEnd(cursor.Read().Renditions));
+        return broadcast.Story!.Tell(broadcast, generation, PushHandover.ReadEnd(broadcast, cursor.Read().Renditions));
     }
 
     /// <summary>Nothing was heard of it for too long; it may be opened anew.</summary>
@@ -270,7 +270,7 @@ internal sealed class PushedBroadcast
             case PushResume resume:
                 isWaiting = false;
                 Array.Clear(segmentBytes);
-                broadcast.Resume(resume, cursor.Read().Renditions);
+                PushHandover.Resume(broadcast, resume, cursor.Read().Renditions);
                 break;
             case PushSuspend:
                 isWaiting = false;

@@ -125,8 +125,9 @@ public sealed class BroadcastApi
     /// <summary>Adds what only an open broadcast knows: its media's clock.</summary>
     private static BroadcastDocument WithTimeline(BroadcastDocument document, OriginBroadcast broadcast)
     {
-        var periods = broadcast.Timeline.Read().Periods;
-        if (periods.Count == 0 || broadcast.RewindableFrom is not { } from)
+        var snapshot = broadcast.Timeline.Read();
+        var periods = snapshot.Periods;
+        if (snapshot.RewindableFrom is not { } from)
             return document;
         return document with
         {

@@ -52,6 +52,43 @@ public sealed class BroadcastSnapshot
         }
     }
 
+    /// <summary>From the beginning of the oldest segment to the end of the newest; absences count. Zero before the first.</summary>
+    public TimeSpan Duration
+    {
+        get
+        {
+            DateTimeOffset? first = null, last = null;
+            foreach (var rendition in Renditions)
+            {
+                if (rendition.LastSegment is not { } newest)
+                    continue;
+                var oldest = rendition.Segments.Count > 0 ? rendition.Segments[0] : newest;
+                first = first is null || oldest.WallClock < first ? oldest.WallClock : first;
+                var end = newest.Track.Period.WallClockAt(newest.End);
+                last = last is null || end > last ? end : last;
+            }
+            return last - first ?? TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>
+    /// How far back it can be rewound: seconds from the beginning of the first period to that of the oldest segment; null before the
+    /// first.
+    /// </summary>
+    public double? RewindableFrom
+    {
+        get
+        {
+            double? oldest = null;
+            foreach (var rendition in Renditions)
+            {
+                if (rendition.Segments.Count > 0)
+                    oldest = Math.Min(oldest ?? double.MaxValue, rendition.Segments[0].Start.Seconds - Periods[0].Start.Seconds);
+            }
+            return oldest;
+        }
+    }
+
     /// <summary>There is something to play, and it can be announced as a whole: a multivariant playlist or a manifest can be written.</summary>
     public bool HasMedia
     {

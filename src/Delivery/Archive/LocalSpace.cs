@@ -42,7 +42,7 @@ internal sealed class LocalSpace(OriginStore store, StorageOptions options, stri
 
     /// <summary>Of the broadcast that has been on air the longest the oldest media that only the disk has are given up. Null: there is nothing to give.</summary>
     public OriginBroadcast? LoseOldest() =>
-        store.Broadcasts.Where(broadcast => !broadcast.IsEnded).OrderBy(broadcast => broadcast.Id.Value, StringComparer.Ordinal).FirstOrDefault(broadcast => broadcast.LoseOldestLocal());
+        store.Broadcasts.Where(broadcast => !broadcast.IsEnded).OrderBy(broadcast => broadcast.Id.Value, StringComparer.Ordinal).FirstOrDefault(broadcast => broadcast.Room.LoseOldestLocal());
 
     /// <summary>Deletes from the disk what the archive has too. Bytes that became free.</summary>
     public long Evict(long wanted)

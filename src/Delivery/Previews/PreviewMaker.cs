@@ -233,7 +233,7 @@ public sealed class PreviewMaker : IHostedService, IDisposable
         try
         {
             var end = key.Seconds + options.Interval!.Value.TotalSeconds;
-            previews.Sprites.Add(pictures[2], tile, pictures[3], key.Seconds, end, broadcast.RewindableFrom ?? key.Seconds);
+            previews.Sprites.Add(pictures[2], tile, pictures[3], key.Seconds, end, broadcast.Timeline.Read().RewindableFrom ?? key.Seconds);
             return null;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
