@@ -19,7 +19,7 @@ internal sealed class RelayFetcher
 
     // A first look waits for a parent to come up for as long as one takes to restart. Whoever hears later stares at nothing, and a player
     // that hears asks again.
-    private static readonly TimeSpan FirstPatience = TimeSpan.FromSeconds(5);
+    private readonly TimeSpan firstPatience;
 
     private readonly RelayCache cache;
     private readonly Upstream upstream;
@@ -43,6 +43,7 @@ internal sealed class RelayFetcher
         this.disk = disk;
         this.loops = loops;
         this.options = options;
+        firstPatience = TimeSpan.FromSeconds(Math.Min(5, options.HoldLimit.TotalSeconds));
         this.time = time;
         this.logger = logger;
     }
@@ -148,7 +149,7 @@ internal sealed class RelayFetcher
         var knownHold = directories.HoldOf(key.Path);
         var hold = knownHold ?? options.HoldLimit;
         // While a version is here that may be shown nobody needs to wait for a parent to come up, unless that is what was asked for.
-        var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? knownHold ?? FirstPatience : TimeSpan.Zero;
+        var keepTrying = isMedia && (key.IsBlocking || previous?.Head is not { MayBeStale: true }) ? knownHold ?? firstPatience : TimeSpan.Zero;
         // What may be held is late when the next part is. A first look at a directory is held rarely: for what is not on air yet.
         var dueIn = directories.DueIn(key);
         var isFirst = !key.IsBlocking && knownHold is null;
