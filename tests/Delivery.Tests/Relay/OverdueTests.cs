@@ -157,6 +157,8 @@ public sealed class OverdueTests
         await using var relay = Relay();
         var first = await WatchAsync(relay, takesParts: false);
         (await NextAsync(relay, 2, 0)).Respond(200, TestRelay.Playlist(7, 3), "public, max-age=12");
+        // Asked for once that has been read.
+        await NextAsync(relay, 3, 0);
         var viewer = relay.Get(Live);
         var plain = await RequestAsync(relay, "live.m3u8", 0);
         Assert.Equal(first, plain.Host);
