@@ -95,6 +95,9 @@ public sealed class PushEndpoint
         response.ContentType = result.Position is null ? "text/plain; charset=utf-8" : MediaTypeNames.Application.Json;
         response.ContentLength = body.Length;
         await response.BodyWriter.WriteAsync(body, context.RequestAborted);
+        // A pusher reads no answer before its request's end, which may be seconds away; it asks at once why it was cut off.
+        if (result.Status == StatusCodes.Status451UnavailableForLegalReasons && HttpMethods.IsPost(context.Request.Method))
+            context.Abort();
     }
 
     private async Task<PushReply> AnswerAsync(HttpContext context)

@@ -144,6 +144,19 @@ internal sealed class PushedBroadcast
         await turn.WaitAsync(cancellation);
     }
 
+    /// <summary>Ends the request that has the turn: nothing more of it is taken.</summary>
+    public void Expel()
+    {
+        try
+        {
+            Volatile.Read(ref writing)?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It left meanwhile.
+        }
+    }
+
     /// <summary>Gives the turn back.</summary>
     public void Leave(CancellationTokenSource own)
     {

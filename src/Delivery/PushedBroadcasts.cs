@@ -84,9 +84,11 @@ public sealed class PushedBroadcasts : IDisposable
     /// </summary>
     public IReadOnlyList<BroadcastId> TakeDown(BroadcastId id)
     {
+        IReadOnlyList<BroadcastId> gone;
+        PushedBroadcast? pushed;
         lock (gate)
         {
-            var isOnAir = known.Remove(id.Value, out var pushed) && !pushed.Broadcast.IsEnded;
+            var isOnAir = known.Remove(id.Value, out pushed) && !pushed.Broadcast.IsEnded;
             if (isOnAir)
                 pushed!.Broadcast.End();
             behind.Remove(id.Value);
@@ -94,9 +96,13 @@ public sealed class PushedBroadcasts : IDisposable
                 takenDownOrder.Enqueue(id.Value);
             if (takenDownOrder.Count > MaxTakenDown)
                 takenDown.Remove(takenDownOrder.Dequeue());
-            var gone = store.TakeDown(id);
-            return gone.Count == 0 && isOnAir ? [id] : gone;
+            gone = store.TakeDown(id);
+            if (gone.Count == 0 && isOnAir)
+                gone = [id];
         }
+        // Its pusher hears of it when it asks why, and has the other origins do the same.
+        pushed?.Expel();
+        return gone;
     }
 
     /// <summary>The broadcast of that id, or why it cannot be pushed to: null and None when it is not known.</summary>

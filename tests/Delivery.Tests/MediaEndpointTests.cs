@@ -21,6 +21,18 @@ public sealed class MediaEndpointTests
     }
 
     [Fact]
+    public async Task Broadcast_EndedWithNothingButGaps_IsNotThereUnderAnyName()
+    {
+        using var origin = new Origin(dvr: new DvrOptions { Mode = DvrMode.Full });
+        origin.Broadcast.EndSegment(new Packaging.SegmentDescription(0, 0, new(0, 90_000), new(180_000, 90_000), false, true));
+        Assert.Equal(200, (await GetAsync(origin, Media(origin, "dvr.m3u8"))).Response.StatusCode);
+        origin.Broadcast.End();
+        // A relay asks another origin for it, which may have been there.
+        foreach (var name in (string[])["dvr.m3u8", "live.m3u8", "0.m4s"])
+            Assert.Equal(404, (await GetAsync(origin, Media(origin, name))).Response.StatusCode);
+    }
+
+    [Fact]
     public async Task Segment_InASpoolFile_ReadsTheSame()
     {
         using var origin = new Origin();

@@ -57,6 +57,9 @@ internal sealed class MediaDecisions
         var isFromChannel = !path.Channel.IsEmpty;
         if (broadcast is null)
             return Answer(Fail(kind, StatusCodes.Status404NotFound, isFromChannel ? "Nothing is on air here.\n" : "There is no such broadcast, or no more.\n"), out answer);
+        // It ended without any, or this origin was away all the time: another one may have it.
+        if (broadcast.IsEnded && !broadcast.Timeline.Read().HasMedia)
+            return Answer(Fail(kind, StatusCodes.Status404NotFound, "There is nothing here of this broadcast.\n"), out answer);
         var rendition = path.Rendition.IsEmpty ? null : broadcast.Find(path.Rendition);
         if (rendition is null && !path.Rendition.IsEmpty)
             return Answer(Fail(kind, StatusCodes.Status404NotFound, "The broadcast has no such rendition.\n"), out answer);

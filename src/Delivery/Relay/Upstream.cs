@@ -95,7 +95,7 @@ internal sealed class Upstream
                 continue;
             if (answered.Worth == UpstreamWorth.Useful)
             {
-                if (spare is { Worth: UpstreamWorth.Behind })
+                if (spare is { Worth: UpstreamWorth.Behind or UpstreamWorth.Absent } && answered.Answer!.StatusCode < HttpStatusCode.BadRequest)
                     Doubt(spare.Parent, request.Path);
                 spare?.Dispose();
                 return answered;
@@ -218,6 +218,7 @@ internal sealed class Upstream
                 UpstreamWorth.Useful => "answered",
                 UpstreamWorth.LastResort => "last_resort",
                 UpstreamWorth.Behind => "behind",
+                UpstreamWorth.Absent => "absent",
                 _ => "unable",
             });
         }

@@ -11,6 +11,8 @@ internal enum UpstreamWorth
     Busy,
     /// <summary>It is used when no other parent that is up has a better one.</summary>
     LastResort,
+    /// <summary>It has no such thing: it is the answer when no other parent that is up surely has it.</summary>
+    Absent,
     /// <summary>It is the answer.</summary>
     Useful,
 }
@@ -36,6 +38,9 @@ internal sealed class UpstreamJudge(RecentPurges purges)
             // An origin that came back and has not caught up says that a version lies too far ahead, or that a part does not exist.
             case 400 or 404 when request.IsKnown:
                 return UpstreamWorth.Behind;
+            // One that was away when a broadcast was made, or is not the one that has a clip, does not know what another one has.
+            case 404:
+                return UpstreamWorth.Absent;
             case >= 400:
                 return UpstreamWorth.Useful;
         }

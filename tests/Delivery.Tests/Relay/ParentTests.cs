@@ -45,6 +45,7 @@ public sealed class ParentTests
     [InlineData(502)]
     [InlineData(504)]
     [InlineData(508)]
+    [InlineData(404)]
     public async Task Parent_ThatHasNoAnswer_IsPassedOverAndStaysUp(int status)
     {
         await using var relay = new TestRelay(parents: 2);
@@ -56,6 +57,27 @@ public sealed class ParentTests
         };
         Assert.Equal(200, (await relay.TextAsync("/live/studio/main.m3u8")).Response.StatusCode);
         Assert.All(relay.Node.Parents.All, parent => Assert.True(parent.IsUp));
+    }
+
+    [Fact]
+    public async Task Broadcast_ThatOneParentHasAlone_ComesFromThatOne()
+    {
+        await using var relay = new TestRelay(parents: 2);
+        var first = relay.Node.Parents.Order("/b/01aaaaaaaaaaaaaaaaaaaaaaaa")[0].Address.Host;
+        var isAnywhere = true;
+        relay.Parents.Automatic = request =>
+        {
+            request.Respond(request.Host == first || !isAnywhere ? 404 : 200, "text", TestRelay.Immutable);
+            return true;
+        };
+        foreach (var name in (string[])["1.m4s", "2.m4s"])
+            Assert.Equal(200, (await relay.TextAsync(TestRelay.Base + name)).Response.StatusCode);
+        // Asked once, and then after the other one.
+        Assert.Single(relay.Parents.Requests, request => request.Host == first);
+        // Nobody has it.
+        isAnywhere = false;
+        Assert.Equal(404, (await relay.TextAsync(TestRelay.Base + "3.m4s")).Response.StatusCode);
+        Assert.Equal(2, relay.Parents.Requests.Count(request => request.Target.EndsWith("/3.m4s", StringComparison.Ordinal)));
     }
 
     [Fact]
