@@ -24,7 +24,6 @@ public sealed class OriginBroadcast : IBroadcastSink
     private readonly DeliveryOptions options;
     private readonly TimeSpan window;
     private readonly ListedWindow listed;
-    private readonly BroadcastRoom room;
     private readonly TimeProvider time;
     private RenditionMedia[] renditions = [];
     private RenditionMedia[] current = [];
@@ -48,7 +47,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         LiveWindow = TimeSpan.FromSeconds(Math.Max(settings.Window.TotalSeconds, 3 * target));
         window = Mode == DvrMode.Window && settings.Dvr.Window > LiveWindow ? settings.Dvr.Window : LiveWindow;
         listed = new ListedWindow(window, Mode == DvrMode.Window ? SlideSegments : 1);
-        room = new BroadcastRoom(this, spooler, options);
+        Room = new BroadcastRoom(this, spooler, options);
         FileDuration = Mode switch
         {
             DvrMode.Off => options.SpoolFileDuration,
@@ -126,7 +125,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>Why thumbnails fail again and again, as a sentence for the streamer or the operator; null when they do not.</summary>
     public string? PreviewProblem => Previews.Problem;
 
-    internal BroadcastRoom Room => room;
+    internal BroadcastRoom Room { get; }
 
     internal TimeSpan LiveWindow { get; }
 
@@ -190,7 +189,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         Timeline.AppendPart(new NewPart(
             part.Rendition, part.Segment, part.Part, part.Start, part.Duration, part.IsIndependent, length, part.SampleCount,
             part.EndsSegment, part.PresentationDelay));
-        room.LimitMemory();
+        Room.LimitMemory();
     }
 
     /// <inheritdoc/>

@@ -99,7 +99,9 @@ internal sealed class PushReceiver
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            return broadcasts.Find(channel, id).Refusal == PushRefusal.TakenDown ? Refuse(PushRefusal.TakenDown) : replaced.IsCancellationRequested
+            if (broadcasts.Find(channel, id).Refusal == PushRefusal.TakenDown)
+                return Refuse(PushRefusal.TakenDown);
+            return replaced.IsCancellationRequested
                 ? new PushReply(StatusCodes.Status503ServiceUnavailable, null, "A later request of the same broadcast goes on.")
                 : new PushReply(StatusCodes.Status408RequestTimeout, null, $"Nothing came for {Patience.TotalSeconds:0} s.");
         }

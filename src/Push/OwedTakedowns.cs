@@ -20,7 +20,7 @@ internal sealed class OwedTakedowns
     private const string NewSuffix = ".new";
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, List<Uri>> owed = new(StringComparer.Ordinal);
+    private readonly Dictionary<BroadcastId, List<Uri>> owed = [];
     private readonly string directory;
 
     /// <summary>Reads what an earlier run left.</summary>
@@ -38,7 +38,7 @@ internal sealed class OwedTakedowns
             var known = File.ReadAllLines(path).Select(line => Uri.TryCreate(line, UriKind.Absolute, out var origin) ? origin : null);
             List<Uri> left = [.. known.OfType<Uri>().Where(origins.Contains).Distinct()];
             if (left.Count > 0)
-                owed[id.Value] = left;
+                owed[id] = left;
             else
                 File.Delete(path);
         }
@@ -58,7 +58,7 @@ internal sealed class OwedTakedowns
     public IReadOnlyList<BroadcastId> To(Uri origin)
     {
         lock (gate)
-            return [.. owed.Where(entry => entry.Value.Contains(origin)).Select(entry => entry.Key).Order(StringComparer.Ordinal).Select(Parse)];
+            return [.. owed.Where(entry => entry.Value.Contains(origin)).Select(entry => entry.Key).OrderBy(id => id.Value, StringComparer.Ordinal)];
     }
 
     /// <summary>Some origins have to hear of a takedown. False when there are too many, or the disk does not take it: it is remembered at most by this process.</summary>
@@ -66,14 +66,14 @@ internal sealed class OwedTakedowns
     {
         lock (gate)
         {
-            if (!owed.TryGetValue(broadcast.Value, out var left))
+            if (!owed.TryGetValue(broadcast, out var left))
             {
                 if (owed.Count >= MaxBroadcasts)
                     return false;
-                owed[broadcast.Value] = left = [];
+                owed[broadcast] = left = [];
             }
             left.AddRange(origins.Except(left).ToList());
-            return TryWrite(broadcast.Value, left);
+            return TryWrite(broadcast, left);
         }
     }
 
@@ -82,21 +82,19 @@ internal sealed class OwedTakedowns
     {
         lock (gate)
         {
-            if (!owed.TryGetValue(broadcast.Value, out var left) || !left.Remove(origin))
+            if (!owed.TryGetValue(broadcast, out var left) || !left.Remove(origin))
                 return;
             if (left.Count == 0)
-                owed.Remove(broadcast.Value);
+                owed.Remove(broadcast);
             // What stays in a file that is not written now is told once more by the next run, which does no harm.
-            TryWrite(broadcast.Value, left);
+            TryWrite(broadcast, left);
         }
     }
 
-    private static BroadcastId Parse(string id) => BroadcastId.TryParse(id, out var parsed) ? parsed : throw new FormatException(id);
-
     /// <summary>The file of a broadcast as it is now: whole, or as it was before.</summary>
-    private bool TryWrite(string id, List<Uri> left)
+    private bool TryWrite(BroadcastId id, List<Uri> left)
     {
-        var path = Path.Combine(directory, id);
+        var path = Path.Combine(directory, id.Value);
         try
         {
             if (left.Count == 0)

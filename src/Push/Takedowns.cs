@@ -21,7 +21,7 @@ public sealed class Takedowns
     private readonly ILogger logger;
     private readonly OwedTakedowns owed;
     // Those whose callers wait for what the origins say: nobody else asks meanwhile.
-    private readonly ConcurrentDictionary<string, byte> inHand = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<BroadcastId, byte> inHand = new();
     // An origin was not reached just now: it is asked again soon, however long the last one has been away.
     private readonly Channel<byte> more = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -64,7 +64,7 @@ public sealed class Takedowns
             return new TakedownResult(false, [], true);
         // Before anybody is asked: whoever kills this node in between saves nothing from it.
         var isRemembered = owed.Add(broadcast, origins);
-        inHand.TryAdd(broadcast.Value, 0);
+        inHand.TryAdd(broadcast, 0);
         try
         {
             var answers = await Task.WhenAll(origins.Select(origin => TakeDownAsync(origin, broadcast, patience, cancellation))).ConfigureAwait(false);
@@ -73,7 +73,7 @@ public sealed class Takedowns
         }
         finally
         {
-            inHand.TryRemove(broadcast.Value, out _);
+            inHand.TryRemove(broadcast, out _);
             if (owed.Count > 0)
                 more.Writer.TryWrite(0);
         }
@@ -112,7 +112,7 @@ public sealed class Takedowns
     {
         foreach (var broadcast in owed.To(origin))
         {
-            if (inHand.ContainsKey(broadcast.Value))
+            if (inHand.ContainsKey(broadcast))
                 continue;
             if (!HasHeard((await AskAsync(origin, broadcast, stop).ConfigureAwait(false)).Outcome))
                 return false;
