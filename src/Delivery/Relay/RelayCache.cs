@@ -147,7 +147,8 @@ internal sealed class RelayCache
     /// <summary>Evicts until there is room for what comes; called as bytes come.</summary>
     public void MakeRoom()
     {
-        while (memory.UsedBytes > options.MemoryBytes)
+        // What waits for the disk is on its way out: dropping more for its sake would empty memory in front of a slow disk.
+        while (memory.UsedBytes - (Disk?.WaitingBytes ?? 0) > options.MemoryBytes)
         {
             RelayObject? worst;
             lock (gate)

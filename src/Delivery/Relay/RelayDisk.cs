@@ -12,20 +12,22 @@ namespace Millrace.Delivery.Relay;
 /// </summary>
 /// <remarks>
 /// Empty at each start: a takedown that came while the node was down must not be undone. One task writes, in front of it
-/// waits a bounded queue, and what finds it full is not kept. A disk that fails or does not answer within
+/// waits a queue bounded in objects and bytes, and what finds it full is not kept. A disk that fails or does not answer within
 /// <see cref="RelayOptions.AnswerTimeout"/> is left alone from then on: parents have everything.
 /// </remarks>
 internal sealed class RelayDisk : IAsyncDisposable
 {
     private const string Suffix = ".object";
     private const string LockName = "millrace-relay.lock";
-    private const int MaxQueued = 64;
+    private const int MaxWaiting = 64;
+    // What waits for the disk is in memory still: a slow disk may cost live media no more room than this share.
+    private const int WaitingShare = 8;
     private const int ReadBytes = 256 * 1024;
 
     private readonly Dictionary<RelayKey, LinkedListNode<RelayDiskEntry>> index = [];
     private readonly LinkedList<RelayDiskEntry> order = [];
-    private readonly Dictionary<RelayKey, Pending> queued = [];
-    private readonly Channel<Pending> queue = Channel.CreateBounded<Pending>(MaxQueued);
+    private readonly Dictionary<RelayKey, Pending> waiting = [];
+    private readonly Channel<Pending> queue = Channel.CreateBounded<Pending>(MaxWaiting);
     private readonly Lock gate = new();
     private readonly RelayOptions options;
     private readonly TimeProvider time;
@@ -33,6 +35,7 @@ internal sealed class RelayDisk : IAsyncDisposable
     private readonly FileStream? owned;
     private readonly Task writing;
     private long bytes;
+    private long waitingBytes;
     private long named;
     private bool isFailed;
 
@@ -74,6 +77,19 @@ internal sealed class RelayDisk : IAsyncDisposable
         }
     }
 
+    /// <summary>Objects that wait for the disk, the one that is being written included.</summary>
+    public int Waiting
+    {
+        get
+        {
+            lock (gate)
+                return waiting.Count;
+        }
+    }
+
+    /// <summary>Their bytes, which are in memory still.</summary>
+    public long WaitingBytes => Volatile.Read(ref waitingBytes);
+
     /// <summary>The disk does not take part any more.</summary>
     public bool IsFailed => Volatile.Read(ref isFailed);
 
@@ -86,6 +102,7 @@ internal sealed class RelayDisk : IAsyncDisposable
             return;
         }
         var pending = new Pending(item.Key, head with { IsFromDisk = false }, body);
+        bool isFull;
         lock (gate)
         {
             if (index.TryGetValue(item.Key, out var known))
@@ -93,14 +110,22 @@ internal sealed class RelayDisk : IAsyncDisposable
                 known.Value.IsUsed = true;
                 return;
             }
-            if (!queued.TryAdd(item.Key, pending))
+            if (waiting.ContainsKey(item.Key))
                 return;
+            // One may always wait, however large.
+            isFull = waiting.Count == MaxWaiting || (waiting.Count > 0 && waitingBytes + body.Length > options.MemoryBytes / WaitingShare);
+            if (!isFull)
+            {
+                waiting.Add(item.Key, pending);
+                waitingBytes += body.Length;
+                body.Share();
+            }
         }
-        body.Share();
-        if (queue.Writer.TryWrite(pending))
-            return;
-        RelayMetrics.CountDisk("dropped");
-        Forget(pending);
+        if (isFull)
+            RelayMetrics.CountDisk("dropped");
+        else if (!queue.Writer.TryWrite(pending))
+            // The relay stops.
+            Forget(pending);
     }
 
     /// <summary>The object of a key, or null.</summary>
@@ -159,7 +184,7 @@ internal sealed class RelayDisk : IAsyncDisposable
         List<RelayDiskEntry> purged;
         lock (gate)
         {
-            foreach (var (key, pending) in queued)
+            foreach (var (key, pending) in waiting)
                 pending.IsPurged |= key.Path.StartsWith(prefix, StringComparison.Ordinal);
             purged = [.. order.Where(entry => entry.Key.Path.StartsWith(prefix, StringComparison.Ordinal))];
             foreach (var entry in purged)
@@ -172,8 +197,18 @@ internal sealed class RelayDisk : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        // What is not written yet need not be: the next start empties the directory.
+        while (queue.Reader.TryRead(out var pending))
+            Forget(pending);
         queue.Writer.Complete();
-        await writing;
+        try
+        {
+            await writing.WaitAsync(options.AnswerTimeout);
+        }
+        catch (TimeoutException)
+        {
+            logger.DiskCacheFailed(options.DiskCache, "it does not take what is being written; the node stops without it");
+        }
         if (owned is not null)
             await owned.DisposeAsync();
     }
@@ -210,7 +245,7 @@ internal sealed class RelayDisk : IAsyncDisposable
                 }
             }
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             Fail(fault.Message);
             Delete(entry);
@@ -269,7 +304,10 @@ internal sealed class RelayDisk : IAsyncDisposable
     private void Forget(Pending pending)
     {
         lock (gate)
-            queued.Remove(pending.Key);
+        {
+            waiting.Remove(pending.Key);
+            waitingBytes -= pending.Body.Length;
+        }
         pending.Body.Release();
     }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Millrace.Delivery.Tests.Relay;
 
 /// <summary>What memory drops and somebody wanted twice is on disk; nothing else is.</summary>
@@ -29,6 +31,7 @@ public sealed class DiskCacheTests : IDisposable
             Assert.Equal((TestRelay.Immutable, "\"1\"", ObjectBytes), (headers.CacheControl.ToString(), headers.ETag.ToString(), (int)exchange.Response.ContentLength!));
         }
         Assert.Equal(before, relay.Parents.Requests.Count);
+        await WrittenAsync(relay);
         Assert.InRange(relay.Node.Memory.UsedBytes, 0, MemoryBytes + ObjectBytes);
     }
 
@@ -117,6 +120,29 @@ public sealed class DiskCacheTests : IDisposable
         await WatchAsync(relay, "a", 10, times: 1);
     }
 
+    [Fact]
+    public async Task Disk_ThatDoesNotTakeTheBytes_CostsLittleMemoryAndRefusesNobody()
+    {
+        await using var relay = Relay();
+        // The first file that is written is a pipe that nobody reads: the disk stands still from there on.
+        var pipe = Path.Combine(directory.FullName, "0.object");
+        using (var made = Process.Start("mkfifo", pipe))
+            await made.WaitForExitAsync(TestContext.Current.CancellationToken);
+        for (var index = 0; index < 300; index++)
+        {
+            for (var time = 0; time < 2; time++)
+                Assert.Equal(200, (await relay.TextAsync($"/b/a/source/{index}.m4s")).Response.StatusCode);
+            await relay.IdleAsync();
+        }
+        Assert.InRange(relay.Node.Disk!.Waiting, 1, (MemoryBytes / 8 / ObjectBytes) + 1);
+        // Most of the memory is still there for what is watched.
+        Assert.InRange(relay.Node.Cache.Count, MemoryBytes / 2 / ObjectBytes, MemoryBytes / ObjectBytes);
+        await using var reader = new FileStream(pipe, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var read = reader.CopyToAsync(Stream.Null, TestContext.Current.CancellationToken);
+        await WrittenAsync(relay);
+        await read;
+    }
+
     public void Dispose() => directory.Delete(recursive: true);
 
     private static Millrace.Delivery.Relay.RelayKey Key(string path) => Millrace.Delivery.Relay.RelayKey.Of(path);
@@ -145,8 +171,12 @@ public sealed class DiskCacheTests : IDisposable
             for (var time = 0; time < times; time++)
                 Assert.Equal(200, (await relay.TextAsync($"/b/{broadcast}/source/{index}.m4s")).Response.StatusCode);
             await relay.IdleAsync();
+            await WrittenAsync(relay);
         }
     }
+
+    /// <summary>What finds too much waiting is not written, and a busy machine's disk is slow.</summary>
+    private static Task WrittenAsync(TestRelay relay) => TestRelay.UntilAsync(() => relay.Node.Disk!.IsFailed || relay.Node.Disk.Waiting == 0);
 
     /// <summary>Other objects, each asked for so often that it takes the place of what was there.</summary>
     private static Task PushOutAsync(TestRelay relay) => WatchAsync(relay, "other", 60, times: 4);
