@@ -13,7 +13,7 @@ internal static class HeldCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static async Task<int> RunAsync(string address, string path, int count)
+    public static int Run(string address, string path, int count)
     {
         var endpoint = IPEndPoint.Parse(address);
         var request = Encoding.ASCII.GetBytes(
@@ -23,18 +23,18 @@ internal static class HeldCommand
         for (var i = 0; i < count; i++)
         {
             var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync(endpoint);
+            // Never awaited: such a socket's calls are the system's own, and no pool of threads takes part in what is measured.
+            socket.Connect(endpoint);
             sockets.Add(socket);
         }
         Console.WriteLine("connected");
-        await Console.In.ReadLineAsync();
+        Console.In.ReadLine();
         foreach (var socket in sockets)
-            await socket.SendAsync(request);
+            socket.Send(request);
         Console.WriteLine("parked");
 
-        using var limit = new CancellationTokenSource(Patience);
-        var answers = sockets.Select(socket => AnswerAsync(socket, limit.Token)).ToList();
-        var times = await Task.WhenAll(answers);
+        // One after the other: whoever reads cheaply measures the server and not himself. The last time is when all had been received.
+        var times = sockets.ConvertAll(TimeOfAnswer).ToArray();
         Array.Sort(times);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"answered {times.Count(time => time > 0)} first {times.FirstOrDefault(time => time > 0)} last {times[^1]}"));
@@ -43,17 +43,18 @@ internal static class HeldCommand
         return 0;
     }
 
-    // The time of the first byte of a 200; 0 for anything else.
-    private static async Task<long> AnswerAsync(Socket socket, CancellationToken cancellation)
+    // When a 200 had been received; 0 for anything else.
+    private static long TimeOfAnswer(Socket socket)
     {
         try
         {
-            var buffer = new byte[16];
-            await socket.ReceiveAsync(buffer, cancellation);
+            Span<byte> start = stackalloc byte[16];
+            socket.ReceiveTimeout = (int)Patience.TotalMilliseconds;
+            socket.Receive(start);
             var at = Stopwatch.GetTimestamp();
-            return buffer.AsSpan().StartsWith("HTTP/1.1 200"u8) ? at : 0;
+            return start.StartsWith("HTTP/1.1 200"u8) ? at : 0;
         }
-        catch (Exception fault) when (fault is SocketException or OperationCanceledException)
+        catch (SocketException)
         {
             return 0;
         }

@@ -13,7 +13,7 @@ switch (args)
     case ["serve", .. var settings]:
         return await ServeCommand.RunAsync(settings);
     case ["held", "--http", var address, "--path", var path, "--count", var count]:
-        return await HeldCommand.RunAsync(address, path, int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
+        return HeldCommand.Run(address, path, int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
     case ["slow", "--http", var address, "--path", var path, "--count", var count]:
         return await SlowCommand.RunAsync(address, path, int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
     case ["tier", "--http", var addresses, "--control", var control, "--path", var path, "--msn", var msn, "--count", var count]:

@@ -121,7 +121,7 @@ public sealed class MediaEndpoint
         TimelineWait wait;
         // Cancelled when it takes too long, or when the client leaves.
         using (var limit = new LinkedLimit(hold.Limit, time, context.RequestAborted))
-            wait = await hold.WaitAsync(limit.Token);
+            wait = await hold.WaitCountedAsync(limit.Token);
         if (!context.RequestAborted.IsCancellationRequested)
             await AnswerAsync(context, MediaDecisions.After(MediaRequest.Of(context.Request), hold, wait));
     }
@@ -188,7 +188,7 @@ public sealed class MediaEndpoint
                 return;
             var next = new MediaHold(MediaObject.Segment, broadcast, rendition, segment.Number, rendition.PartsOf(segment));
             using var limit = new LinkedLimit(next.Limit, time, context.RequestAborted);
-            var wait = await next.WaitAsync(limit.Token);
+            var wait = await next.WaitCountedAsync(limit.Token);
             if (wait == TimelineWait.Cancelled && (context.RequestAborted.IsCancellationRequested || !broadcast.Timeline.Read().IsSuspended))
             {
                 // An ending that looks complete would be cached for ever.

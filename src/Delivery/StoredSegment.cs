@@ -185,7 +185,7 @@ internal sealed class StoredSegment : ISpoolWork, IMediaBody
     bool IMediaBody.IsGone => Rendition.IsGone(this);
 
     /// <inheritdoc/>
-    Task IMediaBody.WaitBeyondAsync(long position) => Task.CompletedTask;
+    bool IMediaBody.TryWaitBeyond(long position, IWaiter waiter) => false;
 
     /// <inheritdoc/>
     void IMediaBody.Release()

@@ -35,10 +35,10 @@ internal enum DirectState
 /// <remarks>
 /// Received bytes stay in the kernel until their request is answered: a held request and a connection at rest own no buffer,
 /// what is handed over has all its bytes, and whoever sends requests faster than they are answered fills his own window.
-/// Everything here runs on the loop's thread, but for <see cref="IThreadPoolWorkItem.Execute"/> and the end of a wait, which
+/// Everything here runs on the loop's thread, but for <see cref="IThreadPoolWorkItem.Execute"/> and <see cref="IWaiter.Wake"/>, which
 /// post the connection back.
 /// </remarks>
-internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThreadPoolWorkItem, IDisposable
+internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IWaiter, IThreadPoolWorkItem, IDisposable
 {
     // A head comes in one packet or a few; one that comes byte by byte is read by who keeps what he has read.
     private const int MaxLooks = 8;
@@ -48,10 +48,8 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
 
     private Outgoing? outgoing;
     private IHeldRequest? held;
-    private CancellationTokenSource? limit;
-    private Task waiting = Task.CompletedTask;
-    private volatile bool isWaitOver;
     private PushResult coldResult;
+    private volatile bool isColdOver;
     private long since;
     private long acknowledged;
     private int looks;
@@ -109,24 +107,20 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     {
         switch (State)
         {
-            case DirectState.Held when isWaitOver:
+            case DirectState.Held when held!.IsOver:
                 EndHold();
                 break;
-            case DirectState.Cold:
+            case DirectState.Cold when isColdOver:
                 EndCold();
                 break;
             case DirectState.Sending:
                 Push();
                 break;
-            case DirectState.Starved when isWaitOver:
+            case DirectState.Starved:
                 State = DirectState.Sending;
                 since = loop.Now;
                 Push();
                 break;
-            case DirectState.Gone:
-                limit?.Dispose();
-                limit = null;
-                return;
         }
         Go();
     }
@@ -142,6 +136,10 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
                 break;
             case DirectState.Idle when elapsed >= loop.Limits.KeepAlive || (loop.IsDraining && IsAtRest):
                 Dispose();
+                break;
+            case DirectState.Held when elapsed >= held!.Longest:
+                EndHold();
+                Go();
                 break;
             case DirectState.Sending when elapsed >= DirectLimits.SlowWindow:
                 var taken = outgoing!.Pushed - LinuxCalls.Unacknowledged(descriptor);
@@ -164,7 +162,6 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
         if (State == DirectState.Gone)
             return;
         State = DirectState.Gone;
-        limit?.Cancel();
         held?.Leave();
         held = null;
         Release();
@@ -174,7 +171,10 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     }
 
     /// <summary>The disk's turn: on a pool thread, which alone has the connection now.</summary>
-    void IThreadPoolWorkItem.Execute() => waiting = PushColdAsync();
+    void IThreadPoolWorkItem.Execute() => _ = PushColdAsync();
+
+    /// <summary>What it waits for may be there. Any thread.</summary>
+    void IWaiter.Wake() => loop.Post(this);
 
     private async Task PushColdAsync()
     {
@@ -188,6 +188,7 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
             loop.Report(fault);
             coldResult = PushResult.Failed;
         }
+        isColdOver = true;
         loop.Post(this);
     }
 
@@ -298,12 +299,13 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
                 break;
             case PushResult.Cold:
                 State = DirectState.Cold;
+                isColdOver = false;
                 ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
                 break;
             case PushResult.Starved:
                 State = DirectState.Starved;
-                isWaitOver = false;
-                waiting = WaitAsync(outgoing.WaitAsync());
+                if (!outgoing.TryWait(this))
+                    loop.Again(this);
                 break;
             case PushResult.Failed:
                 Dispose();
@@ -336,26 +338,16 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
     /// <summary>True when it waits now; false when there is nothing to wait for.</summary>
     private bool TryHold()
     {
-        limit = held!.Longest is { } longest ? new CancellationTokenSource(longest, loop.Time) : new CancellationTokenSource();
-        var pending = held.WaitAsync(limit.Token);
-        if (pending.IsCompleted)
+        if (!held!.TryWait(this))
             return false;
-        isWaitOver = false;
         State = DirectState.Held;
-        waiting = WaitAsync(pending.AsTask());
+        since = loop.Now;
         if (isPeerDone)
             Dispose();
         return true;
     }
 
-    private async Task WaitAsync(Task pending)
-    {
-        await pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        isWaitOver = true;
-        loop.Post(this);
-    }
-
-    /// <summary>The wait is over: the request is still where it was.</summary>
+    /// <summary>The wait is over, or has been too long: the request is still where it was.</summary>
     private void EndHold()
     {
         State = DirectState.Idle;
@@ -367,8 +359,6 @@ internal sealed class DirectConnection(DirectLoop loop, int descriptor) : IThrea
 
     private void EndHold(in MediaRequest request, in RequestHead head, int received)
     {
-        limit!.Dispose();
-        limit = null;
         var over = held!;
         held = null;
         if (over.TryAnswer(request, out var answer))

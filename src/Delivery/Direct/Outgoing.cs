@@ -20,7 +20,7 @@ internal enum PushResult
     /// <summary>The disk would have to turn for what comes next: <see cref="Outgoing.PushColdAsync"/> on a thread that may wait.</summary>
     Cold,
 
-    /// <summary>What comes next is still on its way: <see cref="Outgoing.WaitAsync"/>.</summary>
+    /// <summary>What comes next is still on its way: <see cref="Outgoing.TryWait"/>.</summary>
     Starved,
 
     /// <summary>The connection is gone, or the media are.</summary>
@@ -103,8 +103,8 @@ internal sealed class Outgoing
         return result;
     }
 
-    /// <summary>After <see cref="PushResult.Starved"/>: ends when there may be more.</summary>
-    public Task WaitAsync() => body!.WaitBeyondAsync(from);
+    /// <summary>After <see cref="PushResult.Starved"/>: has somebody woken when there may be more; false when there is.</summary>
+    public bool TryWait(IWaiter waiter) => body!.TryWaitBeyond(from, waiter);
 
     /// <summary>Opens the file, or sends a run of it, waiting for the disk or the archive; then it goes on with <see cref="Push"/>.</summary>
     /// <returns>Done when that helped, Blocked or Failed.</returns>

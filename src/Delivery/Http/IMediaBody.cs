@@ -9,7 +9,7 @@ internal enum BodyTurn
     /// <summary>A file has to be opened first: <see cref="IMediaBody.OpenAsync"/>.</summary>
     Cold,
 
-    /// <summary>They are still on their way: <see cref="IMediaBody.WaitBeyondAsync"/>.</summary>
+    /// <summary>They are still on their way: <see cref="IMediaBody.TryWaitBeyond"/>.</summary>
     Later,
 
     /// <summary>There are no more.</summary>
@@ -38,9 +38,22 @@ internal interface IMediaBody
     /// <summary>Nothing opened because it left for good, and is not merely out of reach.</summary>
     bool IsGone { get; }
 
-    /// <summary>After <see cref="BodyTurn.Later"/>: ends when another look is worth it.</summary>
-    Task WaitBeyondAsync(long position);
+    /// <summary>After <see cref="BodyTurn.Later"/>: has somebody woken when another look is worth it; false when it is now.</summary>
+    /// <param name="position">How many bytes the caller has seen.</param>
+    /// <param name="waiter">Woken once.</param>
+    bool TryWaitBeyond(long position, IWaiter waiter);
 
     /// <summary>The answer has been sent, or is not sent any more.</summary>
     void Release();
+}
+
+/// <summary>Waiting for a body in code that awaits.</summary>
+internal static class MediaBodyExtensions
+{
+    /// <summary>Ends when there are more than <paramref name="position"/> bytes, or nothing more comes.</summary>
+    public static Task WaitBeyondAsync(this IMediaBody body, long position)
+    {
+        var waiter = new TaskWaiter();
+        return body.TryWaitBeyond(position, waiter) ? waiter.Task : Task.CompletedTask;
+    }
 }

@@ -31,13 +31,16 @@ internal interface IMediaSource
 /// <summary>A request that waits. Ended once: with <see cref="TryAnswer"/>, or with <see cref="Leave"/> when the client has left.</summary>
 internal interface IHeldRequest
 {
-    /// <summary>The longest wait; null when somebody else sees to its end.</summary>
+    /// <summary>The longest wait, which the caller sees to; null when somebody else does.</summary>
     TimeSpan? Longest { get; }
 
-    /// <summary>Ends when there is an answer, or when cancelled. Nothing is thrown when cancelled.</summary>
-    ValueTask WaitAsync(CancellationToken cancellation);
+    /// <summary>There is an answer.</summary>
+    bool IsOver { get; }
 
-    /// <summary>The answer after the wait, of the same request; false leaves the request to Kestrel.</summary>
+    /// <summary>Has somebody woken when there is an answer, at most once; false when there is one. Called once.</summary>
+    bool TryWait(IWaiter waiter);
+
+    /// <summary>The answer after the wait, or after too long a wait, of the same request; false leaves the request to Kestrel.</summary>
     bool TryAnswer(in MediaRequest request, out MediaAnswer answer);
 
     /// <summary>Nobody is there any more for whom to wait.</summary>

@@ -23,12 +23,20 @@ internal sealed record MediaHold(MediaObject Kind, OriginBroadcast Broadcast, Re
     /// <summary>The longest wait: three target durations (draft-pantos-hls-rfc8216bis §6.2.5.2).</summary>
     public TimeSpan Limit => TimeSpan.FromSeconds(3 * Broadcast.Timeline.Contract.TargetDuration);
 
-    /// <summary>Waits, counted. Nothing is thrown when cancelled.</summary>
+    /// <summary>Waits on behalf of one request, which is counted. Nothing is thrown when cancelled.</summary>
+    public async ValueTask<TimelineWait> WaitCountedAsync(CancellationToken cancellation)
+    {
+        DeliveryMetrics.AddHeld(1);
+        var wait = await WaitAsync(cancellation);
+        DeliveryMetrics.AddHeld(-1);
+        return wait;
+    }
+
+    /// <summary>Waits. Nothing is thrown when cancelled.</summary>
     public async ValueTask<TimelineWait> WaitAsync(CancellationToken cancellation)
     {
         var timeline = Broadcast.Timeline;
-        DeliveryMetrics.AddHeld(1);
-        var wait = Kind switch
+        return Kind switch
         {
             MediaObject.MediaPlaylist or MediaObject.DvrPlaylist when IsFirstLook => await WaitForSegmentAsync(timeline, cancellation),
             MediaObject.MediaPlaylist or MediaObject.DvrPlaylist => await timeline.WaitForPlaylistAsync(Rendition!.Name, Segment, Part, cancellation),
@@ -36,8 +44,6 @@ internal sealed record MediaHold(MediaObject Kind, OriginBroadcast Broadcast, Re
             MediaObject.Manifest => await WaitForManifestAsync(timeline, cancellation),
             _ => await timeline.WaitForMediaAsync(cancellation),
         };
-        DeliveryMetrics.AddHeld(-1);
-        return wait;
     }
 
     // A derived rendition has a part of the first segment soon, or a gap there when that is over.

@@ -1,11 +1,13 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using Millrace.Timeline;
 
 namespace Millrace.Delivery;
 
 /// <summary>An origin's media for the paths in front of Kestrel: what <see cref="MediaDecisions"/> decides, but for what is Kestrel's.</summary>
 internal sealed class OriginMedia(MediaDecisions decisions) : IMediaSource
 {
+    private readonly ConcurrentDictionary<MediaHold, SharedHold> waits = new();
+
     /// <inheritdoc/>
     public Counter<long> SentBytes => DeliveryMetrics.SentBytes;
 
@@ -24,7 +26,7 @@ internal sealed class OriginMedia(MediaDecisions decisions) : IMediaSource
         broadcast.Touch();
         if (MediaDecisions.TryAnswer(request, path, broadcast, out answer, out var hold))
             return IsOurs(answer) ? MediaTurn.Answered : MediaTurn.Foreign;
-        held = new Held(hold);
+        held = new Held(SharedHold.Enter(waits, hold), hold);
         return MediaTurn.Held;
     }
 
@@ -37,23 +39,36 @@ internal sealed class OriginMedia(MediaDecisions decisions) : IMediaSource
         return true;
     }
 
-    private sealed class Held(MediaHold hold) : IHeldRequest
+    private sealed class Held(SharedHold shared, MediaHold hold) : IHeldRequest
     {
-        private TimelineWait wait;
+        private IWaiter? waiter;
 
         public TimeSpan? Longest => hold.Limit;
 
-        public async ValueTask WaitAsync(CancellationToken cancellation) => wait = await hold.WaitAsync(cancellation).ConfigureAwait(false);
+        public bool IsOver => shared.IsOver;
+
+        public bool TryWait(IWaiter waiter)
+        {
+            if (!shared.TryWait(waiter))
+                return false;
+            this.waiter = waiter;
+            DeliveryMetrics.AddHeld(1);
+            return true;
+        }
 
         public bool TryAnswer(in MediaRequest request, out MediaAnswer answer)
         {
+            var wait = shared.Result;
+            Leave();
             answer = MediaDecisions.After(request, hold, wait);
             return IsOurs(answer);
         }
 
         public void Leave()
         {
-            // A wait at the origin holds nothing.
+            if (waiter is not null)
+                DeliveryMetrics.AddHeld(-1);
+            shared.Leave(waiter);
         }
     }
 }

@@ -19,7 +19,8 @@ internal sealed class RelayBody : IMediaBody
     private readonly byte[]? small;
     private readonly SendableMemory.Range? large;
     private readonly long expected;
-    private TaskCompletionSource? progress;
+    // Whoever leaves meanwhile stays here until the next bytes come.
+    private List<IWaiter>? waiting;
     private long length;
     private int references = 1;
     private State state;
@@ -155,15 +156,15 @@ internal sealed class RelayBody : IMediaBody
     /// <inheritdoc/>
     public bool IsGone => false;
 
-    /// <summary>Ends when there is more than <paramref name="position"/> bytes, or nothing more comes.</summary>
-    public Task WaitBeyondAsync(long position)
+    /// <inheritdoc/>
+    public bool TryWaitBeyond(long position, IWaiter waiter)
     {
         lock (gate)
         {
             if (length > position || state != State.Arriving)
-                return Task.CompletedTask;
-            progress ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return progress.Task;
+                return false;
+            (waiting ??= []).Add(waiter);
+            return true;
         }
     }
 
@@ -171,7 +172,7 @@ internal sealed class RelayBody : IMediaBody
     public async Task WaitForEndAsync(CancellationToken token)
     {
         while (state == State.Arriving)
-            await WaitBeyondAsync(Length).WaitAsync(token);
+            await this.WaitBeyondAsync(Length).WaitAsync(token);
     }
 
     /// <summary>A copy of a complete body, for a reader that needs it in one piece.</summary>
@@ -213,16 +214,17 @@ internal sealed class RelayBody : IMediaBody
 
     private void Change(int count, State now)
     {
-        TaskCompletionSource? waiting;
+        List<IWaiter>? due;
         if (large is not null)
             memory.Add(count);
         lock (gate)
         {
             Volatile.Write(ref length, length + count);
             state = now;
-            waiting = progress;
-            progress = null;
+            due = waiting;
+            waiting = null;
         }
-        waiting?.TrySetResult();
+        foreach (var waiter in due ?? [])
+            waiter.Wake();
     }
 }

@@ -65,7 +65,7 @@ internal sealed class RelayFetcher
             if (target.Head is null)
                 Fail(target, 502, "The relay failed.\n");
             else if (!target.Body!.IsComplete)
-                target.Body.Fail();
+                target.Fail();
             if (pinned is not null)
                 directories.Unpin(pinned);
             cache.Finish(target);

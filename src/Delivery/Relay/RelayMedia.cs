@@ -38,7 +38,7 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
             node.Cache.Leave(item);
             return MediaTurn.Foreign;
         }
-        else if (IsReady(item))
+        else if (item.IsReady)
         {
             answer = Take(request, item, verdict);
         }
@@ -63,10 +63,6 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
             node.Directories.Leave(watched);
     }
 
-    // A short text lies in memory that moves while it is not pinned: it is sent in one go when it is whole.
-    private static bool IsReady(RelayObject item) =>
-        item.Answered.IsCompleted && item.Body is { } body && (!body.IsSmall || body.IsComplete);
-
     /// <summary>The answer from an object that is ready, or whose short body broke off; the use of it goes to the answer's body.</summary>
     private MediaAnswer Take(in MediaRequest request, RelayObject item, RelayVerdict verdict)
     {
@@ -87,14 +83,17 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
 
     private sealed class Held(RelayMedia media, RelayObject item, RelayVerdict verdict, LivePlaylist? watched) : IHeldRequest
     {
+        private IWaiter? waiter;
+
         // The fetch has its own.
         public TimeSpan? Longest => null;
 
-        public async ValueTask WaitAsync(CancellationToken cancellation)
+        public bool IsOver => item.IsReady;
+
+        public bool TryWait(IWaiter waiter)
         {
-            await item.Answered.WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            while (!cancellation.IsCancellationRequested && item.Body is { IsSmall: true, IsOver: false } body)
-                await body.WaitBeyondAsync(body.Length).WaitAsync(cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            this.waiter = waiter;
+            return item.TryWait(waiter);
         }
 
         public bool TryAnswer(in MediaRequest request, out MediaAnswer answer)
@@ -118,6 +117,8 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
 
         private void End()
         {
+            if (waiter is not null)
+                item.StopWaiting(waiter);
             media.node.AddWaiting(-1);
             media.Leave(watched);
         }
@@ -132,7 +133,7 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
 
         public bool IsGone => body.IsGone;
 
-        public Task WaitBeyondAsync(long position) => body.WaitBeyondAsync(position);
+        public bool TryWaitBeyond(long position, IWaiter waiter) => body.TryWaitBeyond(position, waiter);
 
         public void Release() => cache.Leave(item);
     }

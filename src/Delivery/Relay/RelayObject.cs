@@ -11,6 +11,7 @@ internal sealed class RelayObject
     private readonly Lock gate = new();
     private readonly TaskCompletionSource answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource abandoned = new();
+    private readonly Waiters ready = new();
     private int users = 1;
     private bool isFetching = true;
     private bool isWhole;
@@ -38,6 +39,12 @@ internal sealed class RelayObject
 
     /// <summary>Ends when there is a head.</summary>
     public Task Answered => answered.Task;
+
+    /// <summary>
+    /// An answer can be sent: its head is there, and its body begins to come. A short text lies in memory that moves while it is not
+    /// pinned, so it is sent in one go, when it is whole.
+    /// </summary>
+    public bool IsReady => ready.IsOver;
 
     /// <summary>Cancelled when nobody waits for it any more, or it is in nobody's interest.</summary>
     public CancellationToken Abandoned => abandoned.Token;
@@ -105,7 +112,15 @@ internal sealed class RelayObject
             isWhole = body.IsComplete;
         }
         answered.TrySetResult();
+        if (!body.IsSmall || body.IsOver)
+            ready.Release();
     }
+
+    /// <summary>Has somebody woken when it is ready; false when it is.</summary>
+    public bool TryWait(IWaiter waiter) => ready.TryAdd(waiter);
+
+    /// <summary>Somebody waits no longer.</summary>
+    public void StopWaiting(IWaiter waiter) => ready.Remove(waiter);
 
     /// <summary>
     /// More of the body came. With its last declared byte it counts as whole, before anyone can see that byte and leave.
@@ -126,6 +141,14 @@ internal sealed class RelayObject
         lock (gate)
             isWhole = true;
         Body!.Complete();
+        ready.Release();
+    }
+
+    /// <summary>The rest of the body will not come.</summary>
+    public void Fail()
+    {
+        Body!.Fail();
+        ready.Release();
     }
 
     /// <summary>Whether it may be kept from now on; false when it was given up meanwhile.</summary>

@@ -240,19 +240,20 @@ internal sealed class SecureConnection : IDisposable
     private async ValueTask<Next> HoldAsync()
     {
         Enter(Stage.Held);
-        using var limit = held!.Longest is { } longest ? new CancellationTokenSource(longest, listener.Time) : new CancellationTokenSource();
-        var waiting = held.WaitAsync(limit.Token).AsTask();
+        var over = new TaskWaiter();
+        if (!held!.TryWait(over))
+            return After();
+        using var limit = held.Longest is { } longest ? new CancellationTokenSource(longest, listener.Time) : null;
+        using var end = limit?.Token.UnsafeRegister(static waiter => ((TaskWaiter)waiter!).Wake(), over);
+        var waiting = over.Task;
         while (!waiting.IsCompleted)
         {
             // What arrives meanwhile is the end, or the next request, which waits its turn.
             await Task.WhenAny(waiting, filled == headLength ? Arrival() : cut.Task, cut.Task).ConfigureAwait(false);
             if (waiting.IsCompleted || (!IsCut && await IsStillThereAsync().ConfigureAwait(false)))
                 continue;
-            await limit.CancelAsync().ConfigureAwait(false);
-            await waiting.ConfigureAwait(false);
             return Next.End;
         }
-        await waiting.ConfigureAwait(false);
         return After();
     }
 
