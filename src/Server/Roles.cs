@@ -131,7 +131,7 @@ internal static class Roles
 /// Takes down here and at the other origins what one of them was told to, gives up what goes on from another node, and brings all what is on its way before
 /// the process goes.
 /// </summary>
-internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcasts, PushOptions options) : IHostedService, IDisposable
+internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcasts) : IHostedService, IDisposable
 {
     // Of the five seconds that stopping may take (ServerHost.ShutdownTimeout).
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -177,7 +177,8 @@ internal sealed class PushLife(PushSinkFactory push, BroadcastDirectory broadcas
         lock (takedowns)
         {
             takedowns.RemoveAll(done => done.IsCompleted);
-            takedowns.Add(push.Takedowns.TakeDownAsync(id, options.LostAfter, stop.Token));
+            // Once: an origin that does not answer now is told later (OwedTakedownLife).
+            takedowns.Add(push.Takedowns.TakeDownAsync(id, TimeSpan.Zero, stop.Token));
         }
     }
 }
