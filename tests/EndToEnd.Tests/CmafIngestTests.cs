@@ -36,6 +36,21 @@ public sealed class CmafIngestTests
         server.AssertAlive();
     }
 
+    [Fact]
+    public async Task Garbage_WithTheRightKey_TakesNobodyOffAir()
+    {
+        await using var server = await MillraceProcess.StartAsync();
+        await using var publisher = FfmpegPublisher.Start(server.RtmpUrl(Channel), new FfmpegSource { Width = 320, Height = 180 });
+        var viewer = await HlsViewer.TuneInAsync(server, Channel);
+        var video = viewer.Video;
+        await video.SegmentsAsync(1);
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(server, $"cmaf/{Channel}/video.cmfv", Channel));
+        var before = video.Current.NextSegment;
+        var after = await video.UntilAsync(playlist => playlist.NextSegment >= before + 2);
+        Assert.DoesNotContain(after.Segments, segment => segment.IsDiscontinuity);
+        Assert.False(publisher.HasExited, publisher.Output);
+    }
+
     private static string[] Arguments(MillraceProcess server)
     {
         var source = new FfmpegSource { Width = 320, Height = 180, BFrames = 2 };

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -21,6 +22,7 @@ namespace Millrace.Server.Cmaf;
 internal sealed class CmafIngestEndpoint
 {
     private const int MaxTrackName = 64;
+    private const string Silence = "Nothing came for too long.";
 
     private static readonly SearchValues<char> NameCharacters =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
@@ -113,31 +115,23 @@ internal sealed class CmafIngestEndpoint
             rate.MinDataRate = null;
         using var stop = new CancellationTokenSource();
         using var silence = new CancellationTokenSource(patience, time);
-        using var all = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, silence.Token, context.RequestAborted);
-        var track = new CmafTrack(name, stop);
-        await directory.PrepareAsync(channel, all.Token);
-        var (publisher, rejection) = publishers.Join(channel, track);
-        if (publisher is null)
-            return (StatusOf(rejection!.Reason), rejection.Description);
-        logger.CmafStarted(channel.Value, publisher.Broadcast.Id.Value, name);
-        var why = "it was cut off";
-        using var reading = new Reading(this, publisher, track);
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, silence.Token, context.RequestAborted, publishers.Stopping);
+        using var reading = new Reading(this, channel, new CmafTrack(name, stop));
         try
         {
             var answer = await reading.RunAsync(context.Request.BodyReader, silence, all.Token);
-            why = answer.Reason;
+            reading.Leave(answer.Reason);
             return answer;
         }
         catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
         {
-            var end = publisher.ReasonOf(track);
-            why = end?.Description ?? "Nothing came for too long.";
-            return end is null ? (StatusCodes.Status408RequestTimeout, why) : (StatusOf(end.Reason), why);
+            var end = reading.ReasonOfEnd;
+            reading.Leave(end?.Description ?? Silence);
+            return end is null ? (StatusCodes.Status408RequestTimeout, Silence) : (StatusOf(end.Reason), end.Description);
         }
         finally
         {
-            publishers.Leave(channel, publisher, track);
-            logger.CmafEnded(channel.Value, publisher.Broadcast.Id.Value, name, why);
+            reading.Leave("it was cut off");
         }
     }
 
@@ -152,21 +146,29 @@ internal sealed class CmafIngestEndpoint
         _ => StatusCodes.Status400BadRequest,
     };
 
-    /// <summary>One request's state.</summary>
-    private sealed class Reading(CmafIngestEndpoint endpoint, CmafPublisher publisher, CmafTrack track) : IDisposable
+    /// <summary>One request's state. It joins its channel with its header: what is no track's beginning takes nobody off air.</summary>
+    private sealed class Reading(CmafIngestEndpoint endpoint, ChannelName channel, CmafTrack track) : IDisposable
     {
         private readonly MediaArena arena = new(endpoint.pool);
         private readonly CmafTrackReader reader = new();
         private readonly ArrayBufferWriter<byte> tag = new(4096);
+        private CmafPublisher? publisher;
+        private bool hasLeft;
 
-        public async Task<(int Status, string Reason)> RunAsync(System.IO.Pipelines.PipeReader body, CancellationTokenSource silence, CancellationToken cancellation)
+        /// <summary>Why it has to end; null when nothing is known.</summary>
+        public PublishRejection? ReasonOfEnd => publisher is null ? endpoint.publishers.Stopped : publisher.ReasonOf(track);
+
+        public async Task<(int Status, string Reason)> RunAsync(PipeReader body, CancellationTokenSource silence, CancellationToken cancellation)
         {
             while (true)
             {
                 var read = await body.ReadAsync(cancellation);
                 silence.CancelAfter(endpoint.patience);
-                var end = Take(read.Buffer);
-                body.AdvanceTo(read.Buffer.End);
+                var rest = read.Buffer;
+                var end = Take(ref rest);
+                if (publisher is null && reader.Track is not null && end is null)
+                    end = await JoinAsync(cancellation) ?? Announce() ?? Take(ref rest);
+                body.AdvanceTo(rest.End);
                 if (end is not null)
                     return end.Value;
                 if (read.IsCompleted)
@@ -174,49 +176,79 @@ internal sealed class CmafIngestEndpoint
             }
         }
 
+        /// <summary>The first one counts; nothing when it never joined.</summary>
+        public void Leave(string why)
+        {
+            if (publisher is null || hasLeft)
+                return;
+            hasLeft = true;
+            endpoint.publishers.Leave(channel, publisher, track);
+            endpoint.logger.CmafEnded(channel.Value, publisher.Broadcast.Id.Value, track.Name, why);
+        }
+
         public void Dispose() => arena.Dispose();
 
-        private (int Status, string Reason)? Take(in ReadOnlySequence<byte> bytes)
+        private async Task<(int Status, string Reason)?> JoinAsync(CancellationToken cancellation)
+        {
+            await endpoint.directory.PrepareAsync(channel, cancellation);
+            (publisher, var rejection) = endpoint.publishers.Join(channel, track);
+            if (publisher is null)
+                return Refused(rejection!);
+            endpoint.logger.CmafStarted(channel.Value, publisher.Broadcast.Id.Value, track.Name);
+            return null;
+        }
+
+        /// <summary>Takes what has come, and leaves what is behind the first header to be taken when it has joined.</summary>
+        private (int Status, string Reason)? Take(ref ReadOnlySequence<byte> bytes)
         {
             var receivedAt = endpoint.time.GetUtcNow().UtcTicks;
-            foreach (var piece in bytes)
+            while (!bytes.IsEmpty)
             {
-                var rest = piece.Span;
+                var rest = bytes.FirstSpan;
                 while (reader.Read(ref rest) is var step and not CmafTrackStep.NeedMoreData)
                 {
-                    PublishRejection? rejection;
+                    (int, string)? end;
                     switch (step)
                     {
+                        case CmafTrackStep.Header when !CmafTags.CanCarry(reader.Track!.Format):
+                            return (StatusCodes.Status415UnsupportedMediaType, $"{reader.Track.Format.CodecString} cannot come this way: H.264, H.265, AV1 and AAC can.");
+                        case CmafTrackStep.Header when publisher is null:
+                            bytes = bytes.Slice(bytes.FirstSpan.Length - rest.Length);
+                            return null;
                         case CmafTrackStep.Header:
-                            if (!CmafTags.CanCarry(reader.Track!.Format))
-                                return (StatusCodes.Status415UnsupportedMediaType, $"{reader.Track.Format.CodecString} cannot come this way: H.264, H.265, AV1 and AAC can.");
-                            rejection = publisher.Announce(track, reader.Track.Format.Kind);
-                            if (rejection is null)
-                            {
-                                CmafTags.WriteHeader(tag, reader.Track);
-                                rejection = Send(0, receivedAt);
-                            }
+                            end = Announce();
                             break;
                         case CmafTrackStep.Sample:
                             if (!CmafTags.TryWrite(tag, reader.Track!, reader.Description, reader.DecodeTime, reader.Sample, out var timestamp))
                                 return (StatusCodes.Status400BadRequest, "A sample is shown hours from when it is decoded.");
-                            rejection = Send(timestamp, receivedAt);
+                            end = Send(timestamp, receivedAt);
                             break;
                         default:
                             return (StatusCodes.Status400BadRequest, reader.Fault!);
                     }
-                    if (rejection is not null)
-                        return (StatusOf(rejection.Reason), rejection.Description);
+                    if (end is not null)
+                        return end;
                 }
+                bytes = bytes.Slice(bytes.FirstSpan.Length);
             }
             return null;
         }
 
-        private PublishRejection? Send(uint timestamp, long receivedAt)
+        private (int Status, string Reason)? Announce()
+        {
+            if (publisher!.Announce(track, reader.Track!.Format.Kind) is { } rejection)
+                return Refused(rejection);
+            CmafTags.WriteHeader(tag, reader.Track);
+            return Send(0, endpoint.time.GetUtcNow().UtcTicks);
+        }
+
+        private (int Status, string Reason)? Send(uint timestamp, long receivedAt)
         {
             var copy = arena.Copy(tag.WrittenSpan);
             tag.ResetWrittenCount();
-            return publisher.Take(track, copy, timestamp, receivedAt);
+            return publisher!.Take(track, copy, timestamp, receivedAt) is { } rejection ? Refused(rejection) : null;
         }
+
+        private static (int Status, string Reason) Refused(PublishRejection rejection) => (StatusOf(rejection.Reason), rejection.Description);
     }
 }

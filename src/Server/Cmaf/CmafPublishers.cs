@@ -4,11 +4,25 @@ using Millrace.Ingest;
 namespace Millrace.Server.Cmaf;
 
 /// <summary>The packagers that are publishing, one per channel. Thread-safe.</summary>
-internal sealed class CmafPublishers(BroadcastDirectory directory)
+internal sealed class CmafPublishers(BroadcastDirectory directory) : IDisposable
 {
     private readonly Lock gate = new();
     private readonly Dictionary<ChannelName, CmafPublisher> open = [];
+    private readonly CancellationTokenSource stopping = new();
     private PublishRejection? stopped;
+
+    /// <summary>Cancelled when nobody is let in any more.</summary>
+    public CancellationToken Stopping => stopping.Token;
+
+    /// <summary>What those who come then are told; null before.</summary>
+    public PublishRejection? Stopped
+    {
+        get
+        {
+            lock (gate)
+                return stopped;
+        }
+    }
 
     /// <summary>Lets a track's request onto its channel: beside the other track's, or as the first.</summary>
     public (CmafPublisher? Publisher, PublishRejection? Rejection) Join(ChannelName channel, CmafTrack track)
@@ -49,5 +63,10 @@ internal sealed class CmafPublishers(BroadcastDirectory directory)
             foreach (var publisher in open.Values)
                 publisher.Evict(stopped);
         }
+        // Their requests are on threads of their own: what they do about it does not run here.
+        stopping.CancelAfter(TimeSpan.Zero);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => stopping.Dispose();
 }
