@@ -21,25 +21,21 @@ public sealed class OriginBroadcast : IBroadcastSink
 
     private readonly OriginStore store;
     private readonly Spooler spooler;
-    private readonly DeliveryOptions options;
     private readonly TimeSpan window;
     private readonly ListedWindow listed;
+    private readonly RenditionSet renditions;
     private readonly TimeProvider time;
-    private RenditionMedia[] renditions = [];
-    private RenditionMedia[] current = [];
-    private NewRendition[] announced = [];
     private long newestBegun = -1;
     private long memoryBytes;
     private long watchedAt;
     private int isEnded;
     private int isFreed;
-    private bool isRecovered;
 
     internal OriginBroadcast(OriginStore store, in OriginSettings settings, JournalRecord.Opened opened)
     {
         this.store = store;
         spooler = store.Spooler;
-        options = settings.Delivery;
+        var options = settings.Delivery;
         time = settings.Time;
         Opened = opened;
         Mode = opened.Mode;
@@ -47,6 +43,8 @@ public sealed class OriginBroadcast : IBroadcastSink
         LiveWindow = TimeSpan.FromSeconds(Math.Max(settings.Window.TotalSeconds, 3 * target));
         window = Mode == DvrMode.Window && settings.Dvr.Window > LiveWindow ? settings.Dvr.Window : LiveWindow;
         listed = new ListedWindow(window, Mode == DvrMode.Window ? SlideSegments : 1);
+        renditions = new RenditionSet(this, spooler, options);
+        LostNumbers = new LostNumbers(this, renditions);
         Room = new BroadcastRoom(this, spooler, options);
         FileDuration = Mode switch
         {
@@ -127,9 +125,11 @@ public sealed class OriginBroadcast : IBroadcastSink
 
     internal BroadcastRoom Room { get; }
 
+    internal LostNumbers LostNumbers { get; }
+
     internal TimeSpan LiveWindow { get; }
 
-    internal IReadOnlyList<RenditionMedia> Renditions => Volatile.Read(ref renditions);
+    internal IReadOnlyList<RenditionMedia> Renditions => renditions.All;
 
     /// <summary>
     /// How long media stay; null is for ever. A segment stays for its own duration and that of the longest playlist that listed
@@ -142,16 +142,16 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <inheritdoc/>
     public void BeginPeriod(PeriodDescription period)
     {
-        var renditions = new NewRendition[period.Renditions.Count];
-        for (var i = 0; i < renditions.Length; i++)
+        var announced = new NewRendition[period.Renditions.Count];
+        for (var i = 0; i < announced.Length; i++)
         {
             var rendition = period.Renditions[i];
-            renditions[i] = new NewRendition(
+            announced[i] = new NewRendition(
                 rendition.Name, rendition.Format, rendition.InitSegment, rendition.IsDerived, rendition.TargetBitsPerSecond);
         }
         CloseRunning();
-        FillUpTo(period);
-        var began = new NewPeriod(period.FirstSegment, period.Start, period.WallClock, renditions);
+        LostNumbers.FillUpTo(period);
+        var began = new NewPeriod(period.FirstSegment, period.Start, period.WallClock, announced);
         Begin(began);
         Journal.Add(new JournalRecord.PeriodBegan(began));
     }
@@ -185,7 +185,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         }
         // The media first: whoever the timeline wakes finds them.
         var length = chunk.Length;
-        current[part.Rendition].Append(part, chunk);
+        renditions.Current[part.Rendition].Append(part, chunk);
         Timeline.AppendPart(new NewPart(
             part.Rendition, part.Segment, part.Part, part.Start, part.Duration, part.IsIndependent, length, part.SampleCount,
             part.EndsSegment, part.PresentationDelay));
@@ -195,7 +195,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <inheritdoc/>
     public void EndSegment(in SegmentDescription segment)
     {
-        var media = current[segment.Rendition];
+        var media = renditions.Current[segment.Rendition];
         var complete = media.Complete(segment);
         var ended = new NewSegment(segment.Rendition, segment.Segment, segment.Start, segment.Duration, segment.IsIndependent, segment.IsGap);
         Timeline.EndSegment(ended);
@@ -228,7 +228,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         if (Interlocked.Exchange(ref isEnded, 1) != 0)
             return;
         CloseRunning();
-        foreach (var rendition in renditions)
+        foreach (var rendition in renditions.All)
             rendition.Finish();
         Timeline.End();
         Journal.Add(new JournalRecord.Ended(time.GetUtcNow(), Duration));
@@ -239,15 +239,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>The init segment of that number, or null.</summary>
     internal ReadOnlyMemory<byte>? Init(string rendition, int number) => Timeline.ReadInit(rendition, number);
 
-    internal RenditionMedia? Find(ReadOnlySpan<char> rendition)
-    {
-        foreach (var known in Volatile.Read(ref renditions))
-        {
-            if (rendition.SequenceEqual(known.Name))
-                return known;
-        }
-        return null;
-    }
+    internal RenditionMedia? Find(ReadOnlySpan<char> rendition) => renditions.Find(rendition);
 
     /// <summary>Somebody asked for something of it.</summary>
     internal void Touch() => Volatile.Write(ref watchedAt, time.GetTimestamp());
@@ -264,7 +256,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>Offers the disk what it refused before.</summary>
     internal void Retry()
     {
-        foreach (var rendition in Volatile.Read(ref renditions))
+        foreach (var rendition in renditions.All)
             rendition.Settle(null);
         Journal.Pump();
     }
@@ -278,7 +270,7 @@ public sealed class OriginBroadcast : IBroadcastSink
         // What could not be written of a broadcast that goes on later is not a gap for ever: whoever has it may bring it again.
         if (!IsEnded)
             Journal.Close();
-        foreach (var rendition in Volatile.Read(ref renditions))
+        foreach (var rendition in renditions.All)
             rendition.Close();
         Journal.Close();
         spooler.Run(Journal.CloseFile);
@@ -291,7 +283,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal void Free()
     {
         Volatile.Write(ref isFreed, 1);
-        foreach (var rendition in Volatile.Read(ref renditions))
+        foreach (var rendition in renditions.All)
             rendition.RemoveBefore(long.MaxValue);
         Close();
         spooler.DeleteDirectory(Directory);
@@ -309,7 +301,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal void Finish(Replay replay)
     {
         IsFinished = true;
-        foreach (var rendition in Volatile.Read(ref renditions))
+        foreach (var rendition in renditions.All)
             spooler.Close(rendition.Spool);
         // Behind the closing.
         spooler.Run(() => Archive!.Finish(replay));
@@ -318,18 +310,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>A period begins, in the timeline and in the media.</summary>
     internal void Begin(NewPeriod period)
     {
-        var media = new RenditionMedia[period.Renditions.Count];
-        var all = renditions;
-        for (var i = 0; i < media.Length; i++)
-        {
-            var name = period.Renditions[i].Name;
-            media[i] = Array.Find(all, known => known.Name == name) ?? new RenditionMedia(this, name, spooler, options);
-            if (Array.IndexOf(all, media[i]) < 0)
-                all = [.. all, media[i]];
-        }
-        current = media;
-        announced = [.. period.Renditions];
-        Volatile.Write(ref renditions, all);
+        renditions.Begin(period);
         Timeline.BeginPeriod(period);
         Story?.Add(period, Timeline.Read().Periods[^1].WallClock);
     }
@@ -338,7 +319,7 @@ public sealed class OriginBroadcast : IBroadcastSink
     internal void TellInit(int rendition, TrackFormat format, ReadOnlyMemory<byte> init)
     {
         Timeline.SetInit(rendition, format, init);
-        Story?.Add(new PushInit(Story.Period, rendition, format, init), Timeline.Read(current[rendition].Name)!.NextSegment);
+        Story?.Add(new PushInit(Story.Period, rendition, format, init), Timeline.Read(renditions.Current[rendition].Name)!.NextSegment);
     }
 
     /// <summary>The number behind all that are known of it, a running segment's included. The owner only.</summary>
@@ -353,9 +334,6 @@ public sealed class OriginBroadcast : IBroadcastSink
         }
     }
 
-    /// <summary>The next period may begin behind numbers that somebody used and of which nothing is here. The owner only.</summary>
-    internal void ExpectGap() => isRecovered = true;
-
     /// <summary>A segment is a gap from now on, whatever is here of it.</summary>
     internal void Lose(RenditionMedia media, long number)
     {
@@ -365,30 +343,17 @@ public sealed class OriginBroadcast : IBroadcastSink
     }
 
     /// <summary>The open period's rendition of that index, or null. The owner only.</summary>
-    internal RenditionMedia? Current(int index) => index < current.Length ? current[index] : null;
+    internal RenditionMedia? Current(int index) => index < renditions.Current.Length ? renditions.Current[index] : null;
 
     /// <summary>The open period's renditions by index, as the timeline has them. The owner only.</summary>
-    internal IReadOnlyList<RenditionSnapshot> CurrentRenditions => [.. current.Select(media => Timeline.Read(media.Name)!)];
-
-    /// <summary>Tells the timeline of a segment that an earlier run recorded.</summary>
-    internal void Tell(JournalRecord.SegmentEnded record) => JournalState.Tell(Timeline, announced, record);
+    internal IReadOnlyList<RenditionSnapshot> CurrentRenditions => [.. renditions.Current.Select(media => Timeline.Read(media.Name)!)];
 
     /// <summary>Becomes what it was at a checkpoint of an earlier run; its media come behind that. Before anything else, by the owner.</summary>
     internal void Restore(TimelineState state, NewRendition[] open, OriginState origin)
     {
         Timeline.Restore(state);
         Story?.Forget(Timeline.Read().PeriodCount);
-        var all = new RenditionMedia[state.Renditions.Count];
-        for (var i = 0; i < all.Length; i++)
-        {
-            all[i] = new RenditionMedia(this, state.Renditions[i].Name, spooler, options);
-            if (origin.Media[i].End is { } end)
-                all[i].RestoreEnd(end);
-            all[i].Spool.Skip(origin.Media[i].Files - 1);
-        }
-        current = [.. state.Current.Select(index => all[index])];
-        announced = open;
-        Volatile.Write(ref renditions, all);
+        renditions.Restore(state, open, origin);
         newestBegun = origin.NewestBegun;
         listed.Restore(origin);
     }
@@ -396,8 +361,16 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>An earlier run made this segment's number known. The owner only.</summary>
     internal void RestoreBegun(long number) => newestBegun = Math.Max(newestBegun, number);
 
-    /// <summary>An earlier run ended a segment of the leader. The owner only.</summary>
-    internal void RestoreListed(long number, double seconds) => listed.Add(number, seconds);
+    /// <summary>An earlier run ended a segment of the open period's rendition that has these media. The owner only.</summary>
+    internal void Restore(RenditionMedia media, JournalRecord.SegmentEnded record)
+    {
+        var segment = record.Segment;
+        JournalState.Tell(Timeline, renditions.Announced, record);
+        RestoreBegun(segment.Segment);
+        media.RestoreEnd(segment.Start + segment.Duration);
+        if (segment.Rendition == 0)
+            listed.Add(segment.Segment, segment.Duration.Seconds);
+    }
 
     /// <summary>An earlier run let the window slide. The owner only.</summary>
     internal void RestoreRemoved(long before)
@@ -411,28 +384,8 @@ public sealed class OriginBroadcast : IBroadcastSink
     {
         Timeline.End();
         Volatile.Write(ref isEnded, 1);
-        foreach (var rendition in renditions)
+        foreach (var rendition in renditions.All)
             rendition.Finish();
-    }
-
-    /// <summary>What a packager has to know to go on with a broadcast of an earlier run.</summary>
-    internal RecoveredBroadcast Recovered()
-    {
-        ExpectGap();
-        var next = NextNumber;
-        var period = Timeline.Read().Periods[^1];
-        var leader = current[0];
-        var decodeEnd = leader.End ?? period.Start;
-        var end = period.Start;
-        foreach (var rendition in Timeline.Read().Renditions)
-        {
-            if (rendition.LastSegment?.End is { } last && last > end)
-                end = last;
-        }
-        var filled = (next - Timeline.Read(leader.Name)!.NextSegment) * Timeline.Contract.TargetDuration;
-        return new RecoveredBroadcast(
-            Channel, Id, StartedAt, Opened.Contract, next, end with { Ticks = end.Ticks + filled * end.Timescale },
-            decodeEnd with { Ticks = decodeEnd.Ticks + filled * decodeEnd.Timescale }, this);
     }
 
     private void Record(in NewSegment ended, (StoredSegment Segment, RecordedPart[] Parts)? complete)
@@ -446,47 +399,15 @@ public sealed class OriginBroadcast : IBroadcastSink
     /// <summary>What nobody ended is ended with what came of it; the timeline does the same.</summary>
     private void CloseRunning()
     {
-        for (var i = 0; i < current.Length; i++)
+        for (var i = 0; i < renditions.Current.Length; i++)
         {
-            if (current[i].CloseRunning() is not { } closed)
+            if (renditions.Current[i].CloseRunning() is not { } closed)
                 continue;
             long ticks = 0;
             foreach (var part in closed.Parts)
                 ticks += part.DurationTicks;
             var start = closed.Segment.Start;
             Record(new NewSegment(i, closed.Segment.Number, start, start with { Ticks = ticks }, closed.Parts[0].IsIndependent, false), closed);
-        }
-    }
-
-    /// <summary>
-    /// Numbers that an earlier run used and did not get to write down are gaps: a name that a viewer or a cache may know never
-    /// means other bytes. They are as long as segments are, and shorter where they would reach into the period that follows: this
-    /// origin has more of the one before than those that its pusher asked, and they agree on when the next one begins.
-    /// </summary>
-    private void FillUpTo(PeriodDescription period)
-    {
-        if (!isRecovered)
-            return;
-        isRecovered = false;
-        var leader = Timeline.Read(current[0].Name)!;
-        var count = period.FirstSegment - leader.NextSegment;
-        if (count <= 0)
-            return;
-        var timescale = announced[0].Format.Timescale;
-        var start = current[0].End ?? Timeline.Read().Periods[^1].Start.In(timescale);
-        var room = count * Timeline.Contract.TargetDuration * (double)timescale;
-        foreach (var rendition in Timeline.Read().Renditions)
-        {
-            if (rendition.LastSegment is not { } last)
-                continue;
-            room = Math.Min(room, (period.Start.Seconds - last.End.Seconds) * timescale);
-            room = Math.Min(room, (period.WallClock - last.Track.Period.WallClockAt(last.End)).TotalSeconds * timescale);
-        }
-        var duration = new MediaTime(Math.Max(timescale / 1000, (long)(room / count)), timescale);
-        for (var number = leader.NextSegment; number < period.FirstSegment; number++)
-        {
-            EndSegment(new SegmentDescription(0, number, start, duration, false, true));
-            start += duration;
         }
     }
 

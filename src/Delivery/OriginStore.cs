@@ -26,8 +26,6 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     private readonly ConcurrentDictionary<string, OriginBroadcast>.AlternateLookup<ReadOnlySpan<char>> byId;
     private readonly ConcurrentDictionary<string, OriginBroadcast>.AlternateLookup<ReadOnlySpan<char>> byChannel;
     private readonly Queue<(OriginBroadcast Broadcast, long At)> ended = [];
-    private readonly List<RecoveredBroadcast> recovered = [];
-    private readonly List<OriginBroadcast> recoveredPushes = [];
     // Ids whose directories are still to be deleted: whoever opened one again would lose what it writes.
     private readonly ConcurrentDictionary<string, byte> leaving = new(StringComparer.Ordinal);
     private readonly OriginSettings settings;
@@ -62,11 +60,8 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             Archive = new Archive(this, Storage, settings.Directory, time, logger);
             LocalSpace = new LocalSpace(this, Storage, settings.Directory, time, logger);
         }
-        Recover();
-        if (Archive is not null)
-            RecoverFromArchive(Archive);
-        if (recovered.Count + recoveredPushes.Count + Replays.Count > 0)
-            logger.Recovered(recovered.Count + recoveredPushes.Count, Replays.Count);
+        Recovery = new StoreRecovery(this, settings, logger);
+        Recovery.Run();
         Archive?.Start();
         reaper = time.CreateTimer(_ => Reap(), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
     }
@@ -95,6 +90,9 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
 
     internal LocalSpace? LocalSpace { get; }
 
+    /// <summary>What an earlier run left.</summary>
+    internal StoreRecovery Recovery { get; }
+
     internal DeliveryOptions Options => settings.Delivery;
 
     /// <inheritdoc/>
@@ -108,35 +106,27 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
     private OriginBroadcast Open(JournalRecord.Opened record)
     {
         var opened = new OriginBroadcast(this, settings, record);
-        if (!broadcasts.TryAdd(record.Id.Value, opened))
+        if (!TryAdd(opened))
             throw new InvalidOperationException($"Broadcast {record.Id} is open already.");
         opened.Journal.Add(record);
-        DeliveryMetrics.AddBroadcasts(1);
-        newest[record.Channel.Value] = opened;
+        SetNewest(opened);
         return opened;
     }
 
-    /// <inheritdoc/>
-    public IReadOnlyList<RecoveredBroadcast> TakeRecovered()
+    /// <summary>A broadcast is open. False when one of its id is already.</summary>
+    internal bool TryAdd(OriginBroadcast broadcast)
     {
-        lock (recovered)
-        {
-            RecoveredBroadcast[] taken = [.. recovered];
-            recovered.Clear();
-            return taken;
-        }
+        if (!broadcasts.TryAdd(broadcast.Id.Value, broadcast))
+            return false;
+        DeliveryMetrics.AddBroadcasts(1);
+        return true;
     }
 
-    /// <summary>Broadcasts of an earlier run that were pushed here and had not ended. The caller owns them; a second call gives nothing.</summary>
-    internal IReadOnlyList<OriginBroadcast> TakeRecoveredPushes()
-    {
-        lock (recovered)
-        {
-            OriginBroadcast[] taken = [.. recoveredPushes];
-            recoveredPushes.Clear();
-            return taken;
-        }
-    }
+    /// <summary>A broadcast is its channel's newest.</summary>
+    internal void SetNewest(OriginBroadcast broadcast) => newest[broadcast.Channel.Value] = broadcast;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<RecoveredBroadcast> TakeRecovered() => Recovery.TakeBroadcasts();
 
     /// <summary>The open broadcast of that id, or null.</summary>
     public OriginBroadcast? Find(ReadOnlySpan<char> id) => byId.TryGetValue(id, out var found) ? found : null;
@@ -278,10 +268,7 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
             return null;
         if (JournalReplay.Open(this, settings, DirectoryOf(replay.Id)) is not { IsEnded: true } loaded)
             return null;
-        if (!broadcasts.TryAdd(replay.Id.Value, loaded))
-            return Find(replay.Id.Value);
-        DeliveryMetrics.AddBroadcasts(1);
-        return loaded;
+        return TryAdd(loaded) ? loaded : Find(replay.Id.Value);
     }
 
     /// <summary>A broadcast is over.</summary>
@@ -394,114 +381,5 @@ public sealed class OriginStore : IBroadcastSinkFactory, IDisposable
         if (longest is not null)
             logger.RoomMadeByRewinding(longest.Id.Value, longest.Channel.Value);
         return longest is not null;
-    }
-
-    /// <summary>What an earlier run left: replays are known, broadcasts that had not ended wait for their publishers.</summary>
-    private void Recover()
-    {
-        if (!Directory.Exists(settings.Directory))
-            return;
-        foreach (var directory in Directory.EnumerateDirectories(settings.Directory).Order(StringComparer.Ordinal).ToList())
-        {
-            var name = Path.GetFileName(directory);
-            if (name.EndsWith(Spooler.DeletedSuffix, StringComparison.Ordinal) && BroadcastId.TryParse(name[..^Spooler.DeletedSuffix.Length], out _))
-            {
-                Spooler.DeleteDirectory(directory[..^Spooler.DeletedSuffix.Length]);
-                continue;
-            }
-            if (name.EndsWith(Delivery.Archive.FetchingSuffix, StringComparison.Ordinal) && BroadcastId.TryParse(name[..^Delivery.Archive.FetchingSuffix.Length], out _))
-            {
-                Spooler.DeleteDirectory(directory);
-                continue;
-            }
-            if (name.EndsWith(ClipWriter.Suffix, StringComparison.Ordinal))
-            {
-                ClipWriter.Discard(directory);
-                continue;
-            }
-            // Only what we could have made.
-            if (!BroadcastId.TryParse(name, out _))
-                continue;
-            if (Archive?.IsDoomedDirectory(directory) == true)
-                Spooler.DeleteDirectory(directory);
-            else
-                Recover(directory);
-        }
-    }
-
-    private void Recover(string directory)
-    {
-        var replay = Replay.Read(directory, out var opened);
-        if (replay is not null && opened!.Mode != DvrMode.Off)
-            AddFound(replay, directory);
-        else if (replay is null && opened is not null && JournalReplay.Open(this, settings, directory) is { } broadcast)
-            Resume(broadcast);
-        else
-            Spooler.DeleteDirectory(directory);
-    }
-
-    /// <summary>What this node had on air when it lost its disk waits for its publisher too.</summary>
-    private void RecoverFromArchive(Archive archive)
-    {
-        foreach (var id in archive.FetchOpen().Order(StringComparer.Ordinal))
-            Recover(Path.Combine(settings.Directory, id));
-    }
-
-    /// <summary>The archive brought what this node had on air when it lost its disk, too late for its publisher: it is over.</summary>
-    internal void FinishFound(string id)
-    {
-        var directory = Path.Combine(settings.Directory, id);
-        if (Replay.Read(directory, out _) is { } replay)
-        {
-            AddFound(replay, directory);
-            return;
-        }
-        if (JournalReplay.Open(this, settings, directory) is not { } found || !broadcasts.TryAdd(id, found))
-            return;
-        DeliveryMetrics.AddBroadcasts(1);
-        logger.OpenFinished(id, found.Channel.Value);
-        if (found.IsEnded)
-            Ended(found);
-        else
-            found.End();
-    }
-
-    private void AddFound(Replay replay, string directory)
-    {
-        Replays.Add(replay);
-        if (Archive?.Of(directory) is not { } archive)
-            return;
-        if (archive.IsComplete)
-            replay.Archived(archive.Bytes);
-        else
-            archive.Finish(replay);
-    }
-
-    private void Resume(OriginBroadcast broadcast)
-    {
-        broadcasts[broadcast.Id.Value] = broadcast;
-        DeliveryMetrics.AddBroadcasts(1);
-        if (broadcast.IsEnded)
-        {
-            Ended(broadcast);
-            return;
-        }
-        // Ids sort by time: a later one of the same channel takes the place of an earlier one.
-        if (newest.TryGetValue(broadcast.Channel.Value, out var before) && !before.IsEnded)
-        {
-            if (string.CompareOrdinal(before.Id.Value, broadcast.Id.Value) > 0)
-            {
-                broadcast.End();
-                return;
-            }
-            recovered.RemoveAll(known => known.Id == before.Id);
-            recoveredPushes.Remove(before);
-            before.End();
-        }
-        newest[broadcast.Channel.Value] = broadcast;
-        if (broadcast.IsPushed)
-            recoveredPushes.Add(broadcast);
-        else
-            recovered.Add(broadcast.Recovered());
     }
 }

@@ -63,7 +63,7 @@ internal static class PushHandover
                     i, number, segment.Start, segment.Start with { Ticks = segment.DurationTicks }, isWhole && segment.IsIndependent, !isWhole));
             }
         }
-        broadcast.ExpectGap();
+        broadcast.LostNumbers.Expect();
         broadcast.Suspend();
     }
 

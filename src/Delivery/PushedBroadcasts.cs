@@ -42,7 +42,7 @@ public sealed class PushedBroadcasts : IDisposable
         this.options = options;
         this.time = time;
         this.logger = logger;
-        foreach (var recovered in store.TakeRecoveredPushes())
+        foreach (var recovered in store.Recovery.TakePushes())
         {
             known.Add(recovered.Id.Value, PushedBroadcast.Recovered(recovered, options.MaxBitrate, time));
             behind.Add(recovered.Id.Value);

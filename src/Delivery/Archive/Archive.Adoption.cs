@@ -77,7 +77,7 @@ internal sealed partial class Archive
             await bucket.DeleteAsync([under + id], cancellation).ConfigureAwait(false);
             if (isFinished)
                 continue;
-            store.FinishFound(id);
+            store.Recovery.FinishFound(id);
             taken.Add(open);
         }
     }

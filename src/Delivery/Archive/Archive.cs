@@ -395,7 +395,7 @@ internal sealed partial class Archive : IDisposable
         finally
         {
             foreach (var id in found)
-                store.FinishFound(id);
+                store.Recovery.FinishFound(id);
         }
     }
 

@@ -131,11 +131,7 @@ internal sealed class JournalReplay
         var segment = record.Segment;
         if (broadcast!.Current(segment.Rendition) is not { } media)
             return false;
-        broadcast.Tell(record);
-        broadcast.RestoreBegun(segment.Segment);
-        media.RestoreEnd(segment.Start + segment.Duration);
-        if (segment.Rendition == 0)
-            broadcast.RestoreListed(segment.Segment, segment.Duration.Seconds);
+        broadcast.Restore(media, record);
         if (!segment.IsGap)
             RestoreMedia(media, record);
         return true;
