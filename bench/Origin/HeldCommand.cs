@@ -34,7 +34,8 @@ internal static class HeldCommand
         Console.WriteLine("parked");
 
         // One after the other: whoever reads cheaply measures the server and not himself. The last time is when all had been received.
-        var times = sockets.ConvertAll(TimeOfAnswer).ToArray();
+        var began = Stopwatch.GetTimestamp();
+        var times = sockets.ConvertAll(socket => TimeOfAnswer(socket, began)).ToArray();
         Array.Sort(times);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"answered {times.Count(time => time > 0)} first {times.FirstOrDefault(time => time > 0)} last {times[^1]}"));
@@ -44,12 +45,13 @@ internal static class HeldCommand
     }
 
     // When a 200 had been received; 0 for anything else.
-    private static long TimeOfAnswer(Socket socket)
+    private static long TimeOfAnswer(Socket socket, long began)
     {
         try
         {
             Span<byte> start = stackalloc byte[16];
-            socket.ReceiveTimeout = (int)Patience.TotalMilliseconds;
+            // Of what is left for all of them.
+            socket.ReceiveTimeout = Math.Max(1, (int)(Patience - Stopwatch.GetElapsedTime(began)).TotalMilliseconds);
             socket.Receive(start);
             var at = Stopwatch.GetTimestamp();
             return start.StartsWith("HTTP/1.1 200"u8) ? at : 0;

@@ -45,6 +45,7 @@ public sealed class CmafIngestTests
         var video = viewer.Video;
         await video.SegmentsAsync(1);
         Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(server, $"cmaf/{Channel}/video.cmfv", Channel));
+        Assert.Equal(HttpStatusCode.BadRequest, await PostAsync(server, $"cmaf/{Channel}/video.cmfv", Channel, []));
         var before = video.Current.NextSegment;
         var after = await video.UntilAsync(playlist => playlist.NextSegment >= before + 2);
         Assert.DoesNotContain(after.Segments, segment => segment.IsDiscontinuity);
@@ -65,10 +66,10 @@ public sealed class CmafIngestTests
         ];
     }
 
-    private static async Task<HttpStatusCode> PostAsync(MillraceProcess server, string path, string? key)
+    // What nobody can read unless given: whoever may send is told that.
+    private static async Task<HttpStatusCode> PostAsync(MillraceProcess server, string path, string? key, byte[]? body = null)
     {
-        // A box that nobody can read: whoever may send is told that.
-        using var request = new HttpRequestMessage(HttpMethod.Post, server.Uri(path)) { Content = new ByteArrayContent([0, 0, 0, 4, 1, 2, 3, 4]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.Uri(path)) { Content = new ByteArrayContent(body ?? [0, 0, 0, 4, 1, 2, 3, 4]) };
         if (key is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         using var answer = await server.Http.SendAsync(request);

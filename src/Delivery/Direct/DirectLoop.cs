@@ -123,6 +123,8 @@ internal sealed unsafe class DirectLoop : IDisposable
         // Never started, or gone already: then nobody uses these any more.
         if (thread.ThreadState.HasFlag(ThreadState.Unstarted) || thread.Join(JoinLimit))
         {
+            // Whoever posts now signals nobody: the number may be another's soon.
+            Interlocked.Exchange(ref isSignalled, 1);
             LinuxCalls.Close(wakeUp);
             LinuxCalls.Close(epoll);
             Scratch.Dispose();

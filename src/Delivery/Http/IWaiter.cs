@@ -4,8 +4,8 @@ namespace Millrace.Delivery;
 internal interface IWaiter
 {
     /// <summary>
-    /// What was waited for may be there: another look is worth it. Called by the thread that brought it, which is not to be kept
-    /// and gets no exception. A call may come late, when the wait was given up already.
+    /// What was waited for may be there: another look is worth it. Called by a thread that wakes others as well: it is not to be
+    /// kept and gets no exception. A call may come late, when the wait was given up already.
     /// </summary>
     void Wake();
 }

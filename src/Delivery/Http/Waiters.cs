@@ -1,8 +1,8 @@
 namespace Millrace.Delivery;
 
 /// <summary>
-/// All who wait for one thing. The thread that brings it wakes them in one pass: there is neither a task for each nor a turn of
-/// the runtime's pool, of which a crowd would need thousands at once. Thread-safe.
+/// All who wait for one thing. One thread wakes them in one pass: there is neither a task for each nor a turn of the runtime's
+/// pool, of which a crowd would need thousands at once. Thread-safe.
 /// </summary>
 internal sealed class Waiters
 {
@@ -32,7 +32,7 @@ internal sealed class Waiters
             waiting?.Remove(waiter);
     }
 
-    /// <summary>It is there: wakes all, once, those who came first before the others.</summary>
+    /// <summary>It is there: wakes all, once.</summary>
     public void Release()
     {
         HashSet<IWaiter>? due;

@@ -20,7 +20,7 @@ internal sealed class RelayBody : IMediaBody
     private readonly SendableMemory.Range? large;
     private readonly long expected;
     // Whoever leaves meanwhile stays here until the next bytes come.
-    private List<IWaiter>? waiting;
+    private HashSet<IWaiter>? waiting;
     private long length;
     private int references = 1;
     private State state;
@@ -214,7 +214,7 @@ internal sealed class RelayBody : IMediaBody
 
     private void Change(int count, State now)
     {
-        List<IWaiter>? due;
+        HashSet<IWaiter>? due;
         if (large is not null)
             memory.Add(count);
         lock (gate)

@@ -263,8 +263,12 @@ internal sealed class RelayCache
 
     private void Evict(RelayObject item)
     {
-        // The body stays as long as it is used, and memory uses it until it is unstored.
-        Disk?.Offer(item);
+        // A purge in this moment takes nothing from under the disk.
+        if (Disk is not null && item.TryEnter())
+        {
+            Disk.Offer(item);
+            Leave(item);
+        }
         Drop(item);
     }
 

@@ -12,7 +12,7 @@ namespace Millrace.Delivery.Relay;
 /// </summary>
 /// <remarks>
 /// Empty at each start: a takedown that came while the node was down must not be undone. One task writes, in front of it
-/// waits a queue bounded in objects and bytes, and what finds it full is not kept. A disk that fails or does not answer within
+/// waits a queue bounded in objects and bytes, and what finds it full is not kept. A disk that fails or keeps a reader longer than
 /// <see cref="RelayOptions.AnswerTimeout"/> is left alone from then on: parents have everything.
 /// </remarks>
 internal sealed class RelayDisk : IAsyncDisposable
@@ -207,7 +207,7 @@ internal sealed class RelayDisk : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            logger.DiskCacheFailed(options.DiskCache, "it does not take what is being written; the node stops without it");
+            // A disk that hangs does not keep the node from stopping; what is half written goes at the next start.
         }
         if (owned is not null)
             await owned.DisposeAsync();

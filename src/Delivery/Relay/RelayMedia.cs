@@ -31,15 +31,15 @@ internal sealed class RelayMedia(RelayNode node) : IMediaSource
         {
             answer = decisions.Busy("upstream");
         }
-        else if (item.Head is { IsPassed: true })
-        {
-            // Each viewer's own request to a parent, through Kestrel.
-            Leave(watched);
-            node.Cache.Leave(item);
-            return MediaTurn.Foreign;
-        }
         else if (item.IsReady)
         {
+            if (item.Head!.IsPassed)
+            {
+                // Each viewer's own request to a parent, through Kestrel.
+                Leave(watched);
+                node.Cache.Leave(item);
+                return MediaTurn.Foreign;
+            }
             answer = Take(request, item, verdict);
         }
         else if (node.AddWaiting(1) > node.Options.MaxWaiting)

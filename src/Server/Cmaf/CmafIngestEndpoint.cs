@@ -156,7 +156,7 @@ internal sealed class CmafIngestEndpoint
         private bool hasLeft;
 
         /// <summary>Why it has to end; null when nothing is known.</summary>
-        public PublishRejection? ReasonOfEnd => publisher is null ? endpoint.publishers.Stopped : publisher.ReasonOf(track);
+        public PublishRejection? ReasonOfEnd => publisher?.ReasonOf(track) ?? endpoint.publishers.Stopped;
 
         public async Task<(int Status, string Reason)> RunAsync(PipeReader body, CancellationTokenSource silence, CancellationToken cancellation)
         {
@@ -164,15 +164,23 @@ internal sealed class CmafIngestEndpoint
             {
                 var read = await body.ReadAsync(cancellation);
                 silence.CancelAfter(endpoint.patience);
-                var rest = read.Buffer;
-                var end = Take(ref rest);
-                if (publisher is null && reader.Track is not null && end is null)
-                    end = await JoinAsync(cancellation) ?? Announce() ?? Take(ref rest);
-                body.AdvanceTo(rest.End);
+                (int, string)? end;
+                try
+                {
+                    end = await TakeAsync(read.Buffer, cancellation);
+                }
+                finally
+                {
+                    body.AdvanceTo(read.Buffer.End);
+                }
                 if (end is not null)
                     return end.Value;
-                if (read.IsCompleted)
-                    return reader.IsBetweenBoxes ? (StatusCodes.Status200OK, "It ended its stream.") : (StatusCodes.Status400BadRequest, "The request ends inside a box.");
+                if (!read.IsCompleted)
+                    continue;
+                if (!reader.IsBetweenBoxes)
+                    return (StatusCodes.Status400BadRequest, "The request ends inside a box.");
+                return publisher is null
+                    ? (StatusCodes.Status400BadRequest, "The request has no CMAF header: a track begins with ftyp and moov.") : (StatusCodes.Status200OK, "It ended its stream.");
             }
         }
 
@@ -188,6 +196,12 @@ internal sealed class CmafIngestEndpoint
 
         public void Dispose() => arena.Dispose();
 
+        private async ValueTask<(int Status, string Reason)?> TakeAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellation)
+        {
+            var end = Take(ref bytes);
+            return end is null && publisher is null && reader.Track is not null ? await JoinAsync(cancellation) ?? Announce() ?? Take(ref bytes) : end;
+        }
+
         private async Task<(int Status, string Reason)?> JoinAsync(CancellationToken cancellation)
         {
             await endpoint.directory.PrepareAsync(channel, cancellation);
@@ -202,9 +216,10 @@ internal sealed class CmafIngestEndpoint
         private (int Status, string Reason)? Take(ref ReadOnlySequence<byte> bytes)
         {
             var receivedAt = endpoint.time.GetUtcNow().UtcTicks;
-            while (!bytes.IsEmpty)
+            long taken = 0;
+            foreach (var piece in bytes)
             {
-                var rest = bytes.FirstSpan;
+                var rest = piece.Span;
                 while (reader.Read(ref rest) is var step and not CmafTrackStep.NeedMoreData)
                 {
                     (int, string)? end;
@@ -213,7 +228,7 @@ internal sealed class CmafIngestEndpoint
                         case CmafTrackStep.Header when !CmafTags.CanCarry(reader.Track!.Format):
                             return (StatusCodes.Status415UnsupportedMediaType, $"{reader.Track.Format.CodecString} cannot come this way: H.264, H.265, AV1 and AAC can.");
                         case CmafTrackStep.Header when publisher is null:
-                            bytes = bytes.Slice(bytes.FirstSpan.Length - rest.Length);
+                            bytes = bytes.Slice(taken + piece.Length - rest.Length);
                             return null;
                         case CmafTrackStep.Header:
                             end = Announce();
@@ -229,7 +244,7 @@ internal sealed class CmafIngestEndpoint
                     if (end is not null)
                         return end;
                 }
-                bytes = bytes.Slice(bytes.FirstSpan.Length);
+                taken += piece.Length;
             }
             return null;
         }
