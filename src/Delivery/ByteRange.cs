@@ -60,10 +60,15 @@ internal readonly record struct ByteRange(int From, int To)
         return Kind.Satisfiable;
     }
 
-    // 15 digits: more than any object has bytes, and no overflow when one is added.
+    // However many digits there are, the number is beyond every object, and does not overflow when one is added.
     private static bool TryParse(ReadOnlySpan<char> text, out long number)
     {
+        const int MaxDigits = 15;
         number = 0;
-        return text.Length is > 0 and <= 15 && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+        if (text.IsEmpty || text.ContainsAnyExceptInRange('0', '9'))
+            return false;
+        var digits = text.TrimStart('0');
+        number = digits.Length > MaxDigits ? long.MaxValue / 2 : digits.IsEmpty ? 0 : long.Parse(digits, NumberStyles.None, CultureInfo.InvariantCulture);
+        return true;
     }
 }

@@ -86,6 +86,7 @@ internal sealed class RelayDecisions(RelayNode node)
                         (from, to) = (range.From, range.To);
                         break;
                     case ByteRange.Kind.Unsatisfiable:
+                        RelayMetrics.CountRefused("range");
                         return answer with
                         {
                             Status = StatusCodes.Status416RangeNotSatisfiable,
