@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Millrace.Delivery.Tests.Relay;
 using Millrace.Timeline;
 
 namespace Millrace.Delivery.Tests;
@@ -17,12 +18,12 @@ public sealed class SharedHoldTests
         Assert.All(users, user => Assert.True(user.Hold.TryWait(user.Waiter)));
         Assert.Equal(2, all.Count);
         origin.AddParts(1, 0, 2);
-        await UntilAsync(() => users.TrueForAll(user => user.Waiter.Woken == 1));
+        await TestRelay.UntilAsync(() => users.TrueForAll(user => user.Waiter.Woken == 1));
         Assert.All(users, user => Assert.Equal((true, TimelineWait.Available), (user.Hold.IsOver, user.Hold.Result)));
         Assert.False(other.IsOver);
         // Who comes afterwards waits for nothing.
         Assert.False(SharedHold.Enter(all, Part(origin, 1)).TryWait(new Noted()));
-        await UntilAsync(() => all.Count == 1);
+        await TestRelay.UntilAsync(() => all.Count == 1);
     }
 
     [Fact]
@@ -36,7 +37,7 @@ public sealed class SharedHoldTests
         first.Leave(left);
         Assert.False(first.IsOver);
         second.Leave(stays);
-        await UntilAsync(() => all.IsEmpty && first.IsOver);
+        await TestRelay.UntilAsync(() => all.IsEmpty && first.IsOver);
         Assert.Equal((TimelineWait.Cancelled, 0, 0), (first.Result, left.Woken, stays.Woken));
         // Whoever comes now waits anew.
         var again = SharedHold.Enter(all, Part(origin, 1));
@@ -44,7 +45,7 @@ public sealed class SharedHoldTests
         var waiter = new Noted();
         Assert.True(again.TryWait(waiter));
         origin.AddParts(1, 0, 2);
-        await UntilAsync(() => waiter.Woken == 1);
+        await TestRelay.UntilAsync(() => waiter.Woken == 1);
         Assert.Equal(TimelineWait.Available, again.Result);
     }
 
@@ -62,7 +63,7 @@ public sealed class SharedHoldTests
                 var shared = SharedHold.Enter(all, hold);
                 var waiter = new Noted();
                 if (shared.TryWait(waiter))
-                    await UntilAsync(() => waiter.Woken == 1);
+                    await TestRelay.UntilAsync(() => waiter.Woken == 1);
                 Assert.Equal(TimelineWait.Available, shared.Result);
                 shared.Leave(waiter);
             }
@@ -77,7 +78,7 @@ public sealed class SharedHoldTests
             origin.EndSegment(segment);
         }
         await Task.WhenAll(users);
-        await UntilAsync(() => all.IsEmpty);
+        await TestRelay.UntilAsync(() => all.IsEmpty);
     }
 
     private static Origin Filled()
@@ -88,15 +89,6 @@ public sealed class SharedHoldTests
     }
 
     private static MediaHold Part(Origin origin, int part, long segment = 1) => new(MediaObject.Part, origin.Broadcast, origin.Video, segment, part);
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        while (!holds())
-        {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-            await Task.Delay(1, TestContext.Current.CancellationToken);
-        }
-    }
 
     private sealed class Noted : IWaiter
     {
